@@ -1,0 +1,117 @@
+"""The Python that a user would write to run one configuration without sdbench."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from sdbench.analysis.python_layout import laid_out, string_literal
+from sdbench.jsontypes import JsonValue
+from sdbench.knobs.base import Code
+from sdbench.knobs.registry import KNOBS
+from sdbench.suite.model import Inputs, Suite, Task
+
+_CONVERSIONS = {
+    Task.IMAGE_TO_IMAGE: "AutoPipelineForImage2Image",
+    Task.INPAINTING: "AutoPipelineForInpainting",
+}
+"""Class that turns a text-to-image pipeline into the task's, sharing its components."""
+
+
+def python_code(suite: Suite, knobs: Mapping[str, JsonValue], torch_device: str) -> str:
+    """A script that rebuilds the configuration's pipeline and draws what was measured.
+
+    Args:
+        suite: The suite, for its task and inputs.
+        knobs: The configuration's values.
+        torch_device: Where the pipeline runs, such as ``cpu`` or ``cuda:0``.
+    """
+    codes = [knob.code(knobs[name]) for name, knob in KNOBS.items() if name in knobs]
+    load, imports = _load(codes), {line for code in codes for line in code.imports}
+    imports.add("import torch")
+    if suite.task in _CONVERSIONS:
+        converter = _CONVERSIONS[suite.task]
+        imports |= {f"from diffusers import {converter}", "from diffusers.utils import load_image"}
+        arguments = ", ".join(("pipe", *KNOBS["dtype"].code(knobs["dtype"]).load_arguments))
+        load.append(f"pipe = {converter}.from_pipe({arguments})")
+    setup = [
+        statement.replace("{device}", torch_device)
+        for code in codes
+        for statement in code.statements
+    ]
+    paragraphs = [
+        _import_lines(imports),
+        [laid_out(statement) for statement in (*load, *setup)],
+        [laid_out(statement) for statement in _call(suite, knobs, codes)],
+    ]
+    return "\n\n".join("\n".join(lines) for lines in paragraphs) + "\n"
+
+
+def _load(codes: Iterable[Code]) -> list[str]:
+    function = "DiffusionPipeline.from_pretrained"
+    arguments: list[str] = []
+    for code in codes:
+        function = code.load_function or function
+        arguments += code.load_arguments
+    return [f"pipe = {function}({', '.join(arguments)})"]
+
+
+def _import_lines(imports: Iterable[str]) -> list[str]:
+    """Import statements, those from one module joined, in isort's order."""
+    names_by_module: dict[str, set[str]] = {}
+    plain = set()
+    for line in imports:
+        match line.split(maxsplit=3):
+            case ["from", module, "import", names]:
+                names_by_module.setdefault(module, set()).update(names.split(", "))
+            case _:
+                plain.add(line)
+    joined = (
+        f"from {module} import {', '.join(sorted(names_by_module[module], key=str.lower))}"
+        for module in sorted(names_by_module)
+    )
+    return [*sorted(plain), *(laid_out(line) for line in joined)]
+
+
+def _call(suite: Suite, knobs: Mapping[str, JsonValue], codes: Iterable[Code]) -> list[str]:
+    inputs = suite.inputs
+    batch = knobs.get("batch_size", 1)
+    assert isinstance(batch, int)
+    prompt = knobs.get("prompt")
+    prompts = inputs.prompts if prompt is None else (str(prompt),)
+    statements, pictures = _pictures(suite.task, inputs, knobs)
+    arguments = [f"prompt={_batch_of(prompts, batch)}"]
+    if inputs.negative_prompt is not None:
+        arguments.append(f"negative_prompt={_batch_of((inputs.negative_prompt,), batch)}")
+    arguments += pictures
+    arguments += (argument for code in codes for argument in code.call_arguments)
+    seeds = f"range({inputs.seed}, {inputs.seed + batch})"
+    return [
+        *statements,
+        f'generator = [torch.Generator("cpu").manual_seed(seed) for seed in {seeds}]',
+        f"images = pipe({', '.join(arguments)}, generator=generator).images",
+    ]
+
+
+def _batch_of(texts: tuple[str, ...], batch: int) -> str:
+    """A list with a text for each image, the texts cycled through."""
+    used = [string_literal(texts[image % len(texts)]) for image in range(batch)]
+    if batch > 1 and len(set(used)) == 1:
+        return f"[{used[0]}] * {batch}"
+    return f"[{', '.join(used)}]"
+
+
+def _pictures(
+    task: Task, inputs: Inputs, knobs: Mapping[str, JsonValue]
+) -> tuple[list[str], list[str]]:
+    """What loads the pictures to start from, and the arguments that hand them over."""
+    files = {}
+    if task in _CONVERSIONS:
+        files["image"] = inputs.image or "picture.png"
+    if task is Task.INPAINTING:
+        files["mask_image"] = inputs.mask or "mask.png"
+    width, height = knobs.get("width"), knobs.get("height")
+    resize = f".resize(({width}, {height}))" if width and height else ""
+    statements = [
+        f"{name} = load_image({string_literal(file)}){resize}" for name, file in files.items()
+    ]
+    return statements, [f"{name}={name}" for name in files]

@@ -1,0 +1,49 @@
+"""What became of the planned configurations: a sweep with silent holes is not to be trusted."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+
+from sdbench.results.record import Status
+from sdbench.results.store import Run
+
+_HOLES = (Status.ERROR, Status.TIMEOUT, Status.SKIPPED)
+"""Statuses that leave a question open. Out of memory and unsupported are answers."""
+
+
+@dataclass(frozen=True, slots=True)
+class Completeness:
+    """How much of a run is there.
+
+    Attributes:
+        planned: Configurations that were planned.
+        by_status: Configurations with a record, by the status of their latest one.
+        missing: Configurations without a record.
+    """
+
+    planned: int
+    by_status: dict[Status, int]
+    missing: int
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether every configuration has an answer, and at least one was measured."""
+        has_holes = self.missing or any(self.by_status.get(status) for status in _HOLES)
+        return not has_holes and self.by_status.get(Status.OK, 0) > 0
+
+    @property
+    def summary(self) -> str:
+        """One line: what became of how many."""
+        parts = [f"{count} {status.value}" for status, count in self.by_status.items()]
+        if self.missing:
+            parts.append(f"{self.missing} not measured")
+        return f"{self.planned} configurations: {', '.join(parts) or 'none measured'}"
+
+
+def completeness(run: Run) -> Completeness:
+    """Counts what became of each planned configuration."""
+    latest = {record.key: record.status for record in run.records}
+    counts = Counter(latest.values())
+    by_status = {status: counts[status] for status in Status if counts[status]}
+    return Completeness(len(run.info.planned_keys), by_status, len(run.missing_keys))

@@ -1,0 +1,118 @@
+"""One configuration with its evidence: what the analyses and the reports look at."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from sdbench.jsontypes import JsonValue
+from sdbench.results.record import Figure, Record, Status
+from sdbench.results.store import Run
+from sdbench.results.table import (
+    MEMORY_FIGURES,
+    MISSING,
+    NO_RECORD,
+    P95,
+    accepted_samples,
+    latest_records,
+    planned_knobs,
+)
+from sdbench.statistics import Estimate, median_estimate, quantile
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measurement:
+    """A configuration of a run, and what is known of it.
+
+    Attributes:
+        key: The configuration's key.
+        knobs: One value for every knob; empty where a missing configuration's are not known.
+        status: How its latest round ended; None where it has no record.
+        reason: Why it did not end ``ok``; None where it did.
+        latency: Seconds of one call, or None without a timed call.
+        latency_per_image: Seconds for each image of a call, or None.
+        p95_s: 95th percentile of a call in seconds, or None without a timed call.
+        memory: The record's memory figures by name, in bytes.
+        record: The latest record, or None.
+    """
+
+    key: str
+    knobs: Mapping[str, JsonValue]
+    status: Status | None
+    reason: str | None = None
+    latency: Estimate | None = None
+    latency_per_image: Estimate | None = None
+    p95_s: float | None = None
+    memory: Mapping[str, Figure] = field(default_factory=dict)
+    record: Record | None = None
+
+    @property
+    def status_word(self) -> str:
+        """The status as a word; ``missing`` without a record."""
+        return self.status.value if self.status else MISSING
+
+    @property
+    def peak_memory_figure(self) -> str | None:
+        """Name of the figure that `peak_memory_bytes` comes from.
+
+        The worker's resident memory on the host counts only where no figure of a device's own
+        memory is known: on the CPU, where the host's memory is the device's.
+        """
+        known = {name: f.value for name, f in self.memory.items() if f.value is not None}
+        if "peak_reserved_bytes" in known or "peak_device_used_bytes" in known:
+            known.pop("peak_rss_bytes", None)
+        return max(known, key=known.__getitem__, default=None)
+
+    @property
+    def peak_memory_bytes(self) -> int | None:
+        """The largest of the known peaks: the pessimistic end, held against a memory limit."""
+        name = self.peak_memory_figure
+        return None if name is None else self.memory_bytes(name)
+
+    @property
+    def peak_allocated_bytes(self) -> int | None:
+        """Peak of live tensor bytes: exact, so that it decides among ties."""
+        return self.memory_bytes("peak_allocated_bytes")
+
+    def memory_bytes(self, name: str) -> int | None:
+        """A memory figure's value in bytes."""
+        figure = self.memory.get(name)
+        return None if figure is None or figure.value is None else int(figure.value)
+
+
+def measurements(run: Run) -> tuple[Measurement, ...]:
+    """What is known of each configuration of a run, in the order of the plan."""
+    knobs = planned_knobs(run)
+    return tuple(
+        measurement_of(record)
+        if record
+        else Measurement(key=key, knobs=knobs.get(key, {}), status=None, reason=NO_RECORD)
+        for key, record in latest_records(run).items()
+    )
+
+
+def measurement_of(record: Record) -> Measurement:
+    """What one record tells of its configuration."""
+    samples = accepted_samples(record)
+    latency = median_estimate(samples) if samples else None
+    images = record.images_per_call
+    return Measurement(
+        key=record.key,
+        knobs=record.knobs,
+        status=record.status,
+        reason=record.reason,
+        latency=latency,
+        latency_per_image=latency.scaled(1 / images) if latency and images else None,
+        p95_s=quantile(samples, P95) if samples else None,
+        memory={name: getattr(record, name) for name in MEMORY_FIGURES},
+        record=record,
+    )
+
+
+def varying_knobs(measured: tuple[Measurement, ...]) -> tuple[str, ...]:
+    """Names of the knobs that do not have one value throughout, in the registry's order."""
+    known = [m.knobs for m in measured if m.knobs]
+    names = dict.fromkeys(name for knobs in known for name in knobs)
+    return tuple(
+        name for name in names if any(k.get(name) != known[0].get(name) for k in known[1:])
+    )

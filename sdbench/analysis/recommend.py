@@ -1,0 +1,184 @@
+"""Which configuration to run: feasible first, then fastest, ties named, per number of steps.
+
+Fewer steps (or pixels) are always faster, and fidelity is not measured yet. So configurations are
+ranked only against those that do the same work, and the headline is the choice for the most work:
+it gives up nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from sdbench.analysis import reasons
+from sdbench.analysis.advice import Advice, Choice, Gain
+from sdbench.analysis.code import python_code
+from sdbench.analysis.feasibility import nearest_miss, obstacle
+from sdbench.analysis.measurement import Measurement, measurements, varying_knobs
+from sdbench.jsontypes import JsonValue
+from sdbench.knobs.registry import KNOBS
+from sdbench.results.record import Status
+from sdbench.results.store import Run, RunInfo
+from sdbench.statistics import Estimate
+from sdbench.suite.model import Limits, Metric, Objective
+
+WORK_KNOBS = ("steps", "height", "width", "strength", "guidance_scale")
+"""Knobs that say how much is computed: less is always faster, and changes the image."""
+
+SMALLEST_GAIN = 1.05
+"""A smaller ratio to the plainest configuration is not worth a sentence."""
+
+CodeWriter = Callable[[Mapping[str, JsonValue]], str]
+
+
+def recommend_for_run(
+    run: Run, limits: Limits | None = None, objective: Objective | None = None
+) -> Advice:
+    """The recommendation for a run, with its code.
+
+    Args:
+        run: The run.
+        limits: In place of the suite's own.
+        objective: In place of the suite's own.
+    """
+    from sdbench.suite.load import suite_from_json
+
+    suite = suite_from_json(run.info.suite)
+    device = torch_device(run.info)
+    return recommend(
+        measurements(run),
+        limits or suite.limits,
+        objective or suite.objective,
+        device=run.info.device,
+        code_of=lambda knobs: python_code(suite, knobs, device),
+    )
+
+
+def torch_device(info: RunInfo) -> str:
+    """Where torch put the tensors of a run, such as ``cpu`` or ``cuda:0``."""
+    for facts in (info.fingerprint, info.environment):
+        if "torch_device" in facts:
+            return str(facts["torch_device"])
+    return "cpu" if "cpu" in info.device.lower() else "cuda"
+
+
+def recommend(
+    measured: Iterable[Measurement],
+    limits: Limits,
+    objective: Objective,
+    *,
+    device: str = "this device",
+    code_of: CodeWriter | None = None,
+) -> Advice:
+    """The recommendation within the limits, for each number of steps and over all.
+
+    Args:
+        measured: What is known of each configuration, in the order of the plan.
+        limits: What a recommendation must keep to.
+        objective: What it minimises.
+        device: Name of the device, for the headline.
+        code_of: Writes the Python that runs a configuration.
+    """
+    everything = tuple(measured)
+    ranker = _Ranker(limits, objective.minimize, varying_knobs(everything), code_of)
+    groups: dict[tuple[JsonValue, ...], list[Measurement]] = {}
+    for m in everything:
+        if m.knobs:
+            groups.setdefault(tuple(m.knobs.get(name) for name in WORK_KNOBS), []).append(m)
+    by_work = tuple(
+        ranker.choose(groups[work], dict(zip(WORK_KNOBS, work, strict=True)))
+        for work in sorted(groups, key=_amount, reverse=True)
+    )
+    return Advice(
+        device=device,
+        limits=limits,
+        objective=objective,
+        names=ranker.names,
+        best=ranker.headline(everything, by_work),
+        by_work=by_work,
+    )
+
+
+def _amount(work: Sequence[JsonValue]) -> tuple[float, ...]:
+    """Sorts by steps, then pixels; the pipeline's own value (None) gives up nothing."""
+    return tuple(value if isinstance(value, (int, float)) else float("inf") for value in work)
+
+
+@dataclass(frozen=True, slots=True)
+class _Ranker:
+    limits: Limits
+    metric: Metric
+    names: tuple[str, ...]
+    code_of: CodeWriter | None
+
+    def choose(self, group: Sequence[Measurement], work: Mapping[str, JsonValue]) -> Choice:
+        """The choice among configurations that do the same work."""
+        ranked = [
+            (estimate, m)
+            for m in group
+            if obstacle(m, self.limits) is None and (estimate := self._metric_of(m)) is not None
+        ]
+        if not ranked:
+            return self._nothing(group, work)
+        first = min((estimate for estimate, _ in ranked), key=lambda estimate: estimate.point)
+        tied = [(estimate, m) for estimate, m in ranked if estimate.overlaps(first)]
+        estimate, chosen = min(tied, key=lambda pair: (*_frugality(pair[1]), pair[0].point))
+        gain = _gain(chosen, group)
+        sentences = [
+            reasons.qualification(group, self.limits),
+            *reasons.ranking(estimate, [e for e, _ in tied], len(ranked), self.metric),
+            *([reasons.gain_sentence(gain, self.names)] if gain else []),
+        ]
+        return Choice(
+            work=work,
+            chosen=chosen,
+            reason=" ".join(sentences),
+            ties=tuple(m for _, m in tied if m is not chosen),
+            gain=gain,
+            code=self.code_of(chosen.knobs) if self.code_of else None,
+        )
+
+    def headline(self, everything: Sequence[Measurement], by_work: Sequence[Choice]) -> Choice:
+        """The choice for the most work that has one."""
+        best = next((choice for choice in by_work if choice.chosen), None)
+        if best is None:
+            return self._nothing(everything, {})
+        why = reasons.most_work(best, by_work, self.names)
+        return replace(best, reason=f"{best.reason} {why}".rstrip())
+
+    def _nothing(self, group: Sequence[Measurement], work: Mapping[str, JsonValue]) -> Choice:
+        miss, excess = nearest_miss(group, self.limits) or (None, ())
+        reason = reasons.nothing_qualifies(group, self.limits, miss, excess, self.names)
+        return Choice(work=work, chosen=None, reason=reason, nearest_miss=miss, excess=excess)
+
+    def _metric_of(self, m: Measurement) -> Estimate | None:
+        match self.metric:
+            case Metric.LATENCY_PER_IMAGE:
+                return m.latency_per_image
+            case Metric.LATENCY:
+                return m.latency
+            case Metric.MEMORY:
+                used = m.peak_memory_bytes
+                return None if used is None else Estimate(used, used, used, 1.0, 1)
+
+
+def _frugality(m: Measurement) -> tuple[float, float]:
+    """Less allocated memory first, less peak memory next; unknown last."""
+    known = (m.peak_allocated_bytes, m.peak_memory_bytes)
+    allocated, peak = (float("inf") if used is None else used for used in known)
+    return allocated, peak
+
+
+def _gain(chosen: Measurement, group: Sequence[Measurement]) -> Gain | None:
+    """Against the measured configuration that turns the fewest knobs, the plan's first of them."""
+    able = [m for m in group if m.status is Status.OK and m.latency_per_image]
+    plainest = min(able, key=_turned_knobs)
+    ours, theirs = chosen.latency_per_image, plainest.latency_per_image
+    if ours is None or theirs is None or plainest is chosen or ours.overlaps(theirs):
+        return None
+    ratio = theirs.point / ours.point
+    return Gain(ratio, plainest) if ratio >= SMALLEST_GAIN else None
+
+
+def _turned_knobs(m: Measurement) -> int:
+    return sum(name in KNOBS and value != KNOBS[name].neutral for name, value in m.knobs.items())

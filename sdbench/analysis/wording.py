@@ -1,0 +1,85 @@
+"""How a configuration and its figures are put into words, no finer than they justify."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from sdbench.analysis.measurement import Measurement
+from sdbench.jsontypes import JsonValue
+from sdbench.knobs.registry import KNOBS
+from sdbench.statistics import Estimate
+from sdbench.units import format_seconds
+
+LONGEST_VALUE = 60
+"""Characters of a knob's value in running text; a prompt may be much longer."""
+
+FIGURE_WORDS = {
+    "peak_allocated_bytes": "allocated",
+    "peak_reserved_bytes": "reserved",
+    "peak_device_used_bytes": "used on the device",
+    "peak_rss_bytes": "resident in the process",
+}
+"""What each memory figure counts."""
+
+_SPOKEN_FIRST = ("scheduler", "steps", "dtype")
+
+
+def shortened(text: str, longest: int = LONGEST_VALUE) -> str:
+    """The text on one line, cut with an ellipsis where it is too long."""
+    line = " ".join(text.split())
+    return line if len(line) <= longest else line[: longest - 1] + "…"
+
+
+def setting(name: str, value: JsonValue) -> str:
+    """One knob's value as people say it: ``20 steps``, ``fp16``, ``batch 4``."""
+    text = shortened(KNOBS[name].text(value))
+    match name:
+        case "steps":
+            return "the pipeline's own number of steps" if value is None else count(value, "step")
+        case "batch_size":
+            return f"batch {text}"
+        case "dtype":
+            return text
+        case "scheduler":
+            return "default scheduler" if value == "default" else text
+        case _:
+            return f"{name} {text}"
+
+
+def settings(knobs: Mapping[str, JsonValue], names: Sequence[str] = ()) -> str:
+    """A configuration in words: the knobs of ``names``, or those turned away from neutral."""
+    chosen = names or [
+        name
+        for name, value in knobs.items()
+        if name != "pipeline" and name in KNOBS and value != KNOBS[name].neutral
+    ]
+    spoken = [*(n for n in _SPOKEN_FIRST if n in chosen), *chosen]
+    chosen = [name for name in dict.fromkeys(spoken) if name in knobs]
+    return (
+        ", ".join(setting(name, knobs[name]) for name in chosen) or "the pipeline as it is shipped"
+    )
+
+
+def count(number: object, noun: str) -> str:
+    """A number with its noun: ``1 step``, ``2 steps``."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def estimate_text(estimate: Estimate | None) -> str:
+    """An estimate's value in seconds, no finer than its interval justifies."""
+    if estimate is None:
+        return "–"
+    return format_seconds(estimate.point, estimate.half_width or None)
+
+
+def interval_text(estimate: Estimate | None) -> str | None:
+    """An estimate's interval in seconds, or None where one sample gives none."""
+    if estimate is None or estimate.sample_count < 2:
+        return None
+    finest = estimate.half_width / 10 or None
+    return f"{format_seconds(estimate.low, finest)} to {format_seconds(estimate.high, finest)}"
+
+
+def memory_word(m: Measurement) -> str:
+    """What the figure behind a measurement's peak memory counts."""
+    return FIGURE_WORDS.get(m.peak_memory_figure or "", "")

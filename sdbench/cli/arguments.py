@@ -1,0 +1,81 @@
+"""Arguments and options that several commands take."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from sdbench.errors import IllegalValue
+from sdbench.results.store import RunFolderError, find_runs
+from sdbench.suite.model import Limits
+from sdbench.units import parse_bytes, parse_seconds
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+SUITE = click.argument("suite_path", metavar="SUITE", type=click.Path(path_type=Path))
+RUN = click.argument("run_path", metavar="RUN", type=click.Path(path_type=Path))
+RUN_HELP = "RUN is a run's folder, or a folder of runs, of which the newest is taken."
+JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
+MAX_CONFIGURATIONS = click.option(
+    "--max-configurations",
+    type=click.IntRange(min=1),
+    help="Accept a suite of up to so many configurations.",
+)
+
+
+class Quantity(click.ParamType[Any]):
+    """A size or a time with its unit."""
+
+    def __init__(self, name: str, parse: Callable[[object], float]) -> None:
+        self.name = name
+        self._parse = parse
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        if isinstance(value, (int, float)):
+            return value
+        try:
+            return self._parse(value)
+        except IllegalValue as error:
+            self.fail(str(error), param, ctx)
+
+
+def limits_options(function: F) -> F:
+    """Adds ``--memory`` and ``--latency``, which take the place of the suite's limits."""
+    memory = click.option(
+        "--memory", type=Quantity("size", parse_bytes), help="Largest peak memory, such as 8GiB."
+    )
+    latency = click.option(
+        "--latency",
+        type=Quantity("time", parse_seconds),
+        help="Longest p95 latency of one call, such as 2s.",
+    )
+    return memory(latency(function))
+
+
+def limits_from(memory: int | None, latency: float | None, otherwise: Limits) -> Limits:
+    """The limits given on the command line, and the suite's where none is given."""
+    return Limits(
+        memory_bytes=otherwise.memory_bytes if memory is None else memory,
+        latency_s=otherwise.latency_s if latency is None else latency,
+    )
+
+
+def run_folder(path: Path) -> Path:
+    """The run that a path names: itself, or the newest one below it.
+
+    Raises:
+        RunFolderError: There is none.
+    """
+    if (path / "run.json").exists():
+        return path
+    folders = find_runs(path.parent, path.name) or find_runs(path)
+    if not folders:
+        raise RunFolderError(
+            f"{path} is neither a run nor a folder of runs; `sdbench run SUITE` makes one"
+        )
+    return folders[-1]

@@ -1,0 +1,69 @@
+"""The command ``sdbench``. Commands are imported when they are called, so that help is fast."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+
+import click
+
+from sdbench import __version__
+from sdbench.errors import SdbenchError
+
+COMMANDS = {
+    "run": "Measure a suite and say which settings to use.",
+    "show": "Show what would be measured, in which order; runs nothing.",
+    "recommend": "Say which settings of a measured run to use.",
+    "report": "Write the HTML report of a run.",
+    "export": "Write the results of a run as CSV, Parquet or JSON.",
+    "devices": "List the devices that can be measured on.",
+    "schema": "Print the JSON Schema of suites.",
+}
+
+
+class LazyCommands(click.Group):
+    """Imports a command's module only when it is called."""
+
+    def list_commands(self, context: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, context: click.Context, name: str) -> click.Command | None:
+        if name not in COMMANDS:
+            return None
+        module = importlib.import_module(f"sdbench.cli.{name}")
+        command: click.Command = getattr(module, name)
+        return command
+
+    def format_commands(self, context: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.command(
+    cls=LazyCommands,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="Example: sdbench run suites/demo.yaml --report report.html",
+)
+@click.version_option(__version__, prog_name="sdbench")
+def cli() -> None:
+    """Which settings of a diffusers pipeline to run on this device, with evidence."""
+
+
+def main() -> None:
+    """Runs the command line; errors meant for the user are printed once, without a traceback."""
+    try:
+        cli.main(standalone_mode=False)
+    except click.exceptions.Exit as request:
+        sys.exit(request.exit_code)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(2)
+    except click.Abort:
+        click.echo("interrupted", err=True)
+        sys.exit(3)
+    except SdbenchError as error:
+        click.echo(f"sdbench: {error}", err=True)
+        sys.exit(error.exit_code)
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(0)

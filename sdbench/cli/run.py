@@ -1,0 +1,88 @@
+"""``sdbench run``."""
+
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+
+import click
+
+from sdbench.cli.arguments import MAX_CONFIGURATIONS, SUITE
+
+
+@click.command(
+    epilog="Example: sdbench run suites/demo.yaml --device cpu --report report.html. "
+    "Exit codes: 0 all measured, 2 wrong usage, 3 something is missing or went wrong."
+)
+@SUITE
+@click.option(
+    "--results",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("results"),
+    show_default=True,
+    help="Folder for results; the run gets a folder of its own in it.",
+)
+@click.option(
+    "--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1, or scripted:FILE."
+)
+@click.option("--resume", is_flag=True, help="Go on with the newest run of this suite.")
+@click.option(
+    "--report",
+    "report_path",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Write the HTML report here.",
+)
+@click.option(
+    "--trust-remote-code",
+    is_flag=True,
+    help="Let pipelines that the suite trusts too run code of their own.",
+)
+@MAX_CONFIGURATIONS
+def run(
+    suite_path: Path,
+    results: Path,
+    device: str,
+    resume: bool,
+    report_path: Path | None,
+    trust_remote_code: bool,
+    max_configurations: int | None,
+) -> None:
+    """Measure a suite and say which settings to use."""
+    from sdbench.analysis.recommend import recommend_for_run
+    from sdbench.cli.progress import progress_for
+    from sdbench.analysis.completeness import completeness
+    from sdbench.report.text import advice_text
+    from sdbench.results.store import read_run
+    from sdbench.run.environment import worker_environment
+    from sdbench.run.launch import launcher_for
+    from sdbench.run.session import Order, run_suite
+    from sdbench.suite.expand import configurations
+    from sdbench.suite.load import load_suite
+
+    suite = load_suite(suite_path)
+    order = Order(
+        suite=suite,
+        configurations=configurations(suite, max_configurations),
+        results=results,
+        device=device,
+        trust_remote_code=trust_remote_code,
+        resume=resume,
+    )
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    launcher = launcher_for(device, worker_environment(os.environ))
+    with progress_for(order.configurations) as progress:
+        outcome = run_suite(order, launcher, progress)
+    measured = read_run(outcome.folder)
+    state = completeness(measured)
+    click.echo(f"\n{advice_text(recommend_for_run(measured))}\n")
+    click.echo(f"{state.summary}\nresults: {outcome.folder}")
+    if report_path is not None:
+        from sdbench.report.html import write_html
+
+        write_html(measured, report_path)
+        click.echo(f"report: {report_path}")
+    if outcome.was_interrupted:
+        click.echo(f"interrupted; go on with: sdbench run {suite_path} --resume", err=True)
+    if not state.is_complete:
+        raise click.exceptions.Exit(3)

@@ -1,0 +1,40 @@
+"""``sdbench show``."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from sdbench.cli.arguments import JSON, MAX_CONFIGURATIONS, SUITE
+
+
+@click.command(epilog="Example: sdbench show suites/demo.yaml")
+@SUITE
+@JSON
+@MAX_CONFIGURATIONS
+def show(suite_path: Path, as_json: bool, max_configurations: int | None) -> None:
+    """Show what would be measured, in which order; runs nothing."""
+    from sdbench.run.plan import load_key, plan
+    from sdbench.suite.expand import configurations
+    from sdbench.suite.load import load_suite
+
+    suite = load_suite(suite_path)
+    planned = plan(configurations(suite, max_configurations))
+    if as_json:
+        items = [{"key": item.key, "knobs": dict(item.knobs)} for item in planned]
+        click.echo(json.dumps({"schema": 1, "suite": suite.name, "configurations": items}))
+        return
+    from sdbench.knobs.registry import describe
+    from sdbench.suite.configuration import varying_knobs
+
+    varying = varying_knobs(planned)
+    shared = {name: value for name, value in planned[0].knobs.items() if name not in varying}
+    loads = len({load_key(item) for item in planned})
+    click.echo(
+        f"{suite.name}: {suite.task.value}, configurations: {len(planned)}, loads: {loads}"
+    )
+    click.echo(f"all with: {describe(shared)}")
+    for number, item in enumerate(planned, start=1):
+        click.echo(f"{number:>{len(str(len(planned)))}}  {item.key}  {describe(item.knobs, varying)}")

@@ -1,0 +1,1 @@
+"""What configurations are measured on: the CPU, CUDA (with NVML beside it), or a script."""

@@ -1,0 +1,92 @@
+"""What the measuring code needs of a device, and nothing more."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from sdbench.jsontypes import JsonValue
+from sdbench.results.record import Figure
+
+OTHER_STAGE = "other"
+"""What of a call belongs to no named stage."""
+
+DeviceState = Mapping[str, JsonValue]
+"""Clocks, temperature, power and the like at one moment, units in the names."""
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryPeaks:
+    """Peaks of one call.
+
+    Attributes:
+        allocated_bytes: Live tensor bytes.
+        reserved_bytes: Bytes that the allocator held of the device.
+        device_used_bytes: Bytes used on the device by everything.
+        rss_bytes: Resident memory of this process on the host.
+        allocated_bytes_by_stage: Peak of live tensor bytes within each stage.
+    """
+
+    allocated_bytes: Figure
+    reserved_bytes: Figure
+    device_used_bytes: Figure
+    rss_bytes: Figure
+    allocated_bytes_by_stage: Mapping[str, int] = field(default_factory=dict)
+
+
+class MemoryWatch(Protocol):
+    """Follows the memory of one call. It perturbs timing, so nothing is timed meanwhile."""
+
+    def enter_stage(self, stage: str) -> None:
+        """Tells that a stage begins."""
+
+    def leave_stage(self, stage: str) -> None:
+        """Tells that it ended; what follows belongs to ``other``."""
+
+    def peaks(self) -> MemoryPeaks:
+        """The peaks since the watch began."""
+
+
+class Device(Protocol):
+    """Where a worker measures.
+
+    Attributes:
+        label: Name of the device as people read it.
+        slug: Its name in a run's folder: letters, digits and dashes.
+        torch_device: Where torch puts tensors, such as ``cpu`` or ``cuda:0``.
+        has_own_clock: Whether marks are the device's own events, apart from the host's clock.
+    """
+
+    label: str
+    slug: str
+    torch_device: str
+    has_own_clock: bool
+
+    def fingerprint(self) -> Mapping[str, JsonValue]:
+        """What must be equal for two runs on this kind of device to be comparable."""
+
+    def now_ns(self) -> int:
+        """A monotonic clock, in nanoseconds."""
+
+    def synchronize(self) -> None:
+        """Waits until the device has done all that it was asked for."""
+
+    def mark(self) -> Any:
+        """A moment in the device's stream of work. Costs microseconds and waits for nothing."""
+
+    def seconds_between(self, start: Any, end: Any) -> float:
+        """Seconds between two marks; call `synchronize` first."""
+
+    def watch_memory(self, resident: Iterable[Any]) -> AbstractContextManager[MemoryWatch]:
+        """Follows memory from here on; ``resident`` are the tensors that exist already."""
+
+    def is_out_of_memory(self, error: BaseException) -> bool:
+        """Whether an error says that memory ran out."""
+
+    def clear(self) -> None:
+        """Gives back memory that nothing refers to."""
+
+    def state(self) -> DeviceState:
+        """Clocks, temperature and power now; figures that cannot be had are left out."""

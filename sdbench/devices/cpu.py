@@ -1,0 +1,94 @@
+"""The CPU as a device."""
+
+from __future__ import annotations
+
+import platform
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from sdbench.devices.base import DeviceState, MemoryPeaks, MemoryWatch
+from sdbench.devices.host_memory import peak_rss, reset_peak_rss
+from sdbench.devices.tensor_bytes import TensorBytes
+from sdbench.jsontypes import JsonValue
+from sdbench.results.record import Figure
+
+_CPU_INFO = Path("/proc/cpuinfo")
+
+
+class CpuDevice:
+    """The CPU: marks are the host's clock, memory is counted tensor by tensor."""
+
+    slug = "cpu"
+    torch_device = "cpu"
+    has_own_clock = False
+
+    def __init__(self) -> None:
+        self.label = f"CPU: {_cpu_model()}"
+
+    def fingerprint(self) -> Mapping[str, JsonValue]:
+        return {
+            "device": self.label,
+            "machine": platform.machine(),
+            "torch_threads": torch.get_num_threads(),
+            "instruction_set": torch.backends.cpu.get_cpu_capability(),
+        }
+
+    def now_ns(self) -> int:
+        return time.perf_counter_ns()
+
+    def synchronize(self) -> None:
+        return None
+
+    def mark(self) -> int:
+        return time.perf_counter_ns()
+
+    def seconds_between(self, start: int, end: int) -> float:
+        return (end - start) * 1e-9
+
+    @contextmanager
+    def watch_memory(self, resident: Iterable[Any]) -> Iterator[MemoryWatch]:
+        reset_peak_rss()
+        with TensorBytes(resident) as counter:
+            yield _CpuMemoryWatch(counter)
+
+    def is_out_of_memory(self, error: BaseException) -> bool:
+        if isinstance(error, (MemoryError, torch.OutOfMemoryError)):
+            return True
+        return isinstance(error, RuntimeError) and "not enough memory" in str(error)
+
+    def clear(self) -> None:
+        return None
+
+    def state(self) -> DeviceState:
+        return {}
+
+
+class _CpuMemoryWatch:
+    def __init__(self, counter: TensorBytes) -> None:
+        self._counter = counter
+        self.enter_stage = counter.enter_stage
+        self.leave_stage = counter.leave_stage
+
+    def peaks(self) -> MemoryPeaks:
+        return MemoryPeaks(
+            allocated_bytes=Figure.measured(self._counter.peak_bytes, "live tensor bytes"),
+            reserved_bytes=Figure.absent("the CPU's allocator reserves nothing of its own"),
+            device_used_bytes=Figure.absent("on the CPU see the resident memory of the process"),
+            rss_bytes=peak_rss(),
+            allocated_bytes_by_stage=dict(self._counter.peak_bytes_by_stage),
+        )
+
+
+def _cpu_model() -> str:
+    try:
+        for line in _CPU_INFO.read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    except OSError:
+        pass
+    return platform.processor() or platform.machine()

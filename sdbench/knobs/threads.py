@@ -1,0 +1,30 @@
+"""Threads that torch uses for one operation on the CPU."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from sdbench.jsontypes import JsonValue
+from sdbench.knobs.base import Applied, Code, PositiveInteger, SetupKnob, Unsupported
+
+
+class ThreadsKnob(PositiveInteger, SetupKnob):
+    name = "threads"
+    summary = "CPU threads of one operation (CPU device only)"
+
+    def apply(
+        self, pipe: Any, value: JsonValue, knobs: Mapping[str, JsonValue], torch_device: str
+    ) -> Applied:
+        import torch
+
+        if torch_device != "cpu":
+            raise Unsupported(f"threads is for the CPU device; this one is {torch_device}")
+        before = torch.get_num_threads()
+        torch.set_num_threads(value)  # type: ignore[arg-type]
+        return Applied(undo=lambda: torch.set_num_threads(before))
+
+    def code(self, value: JsonValue) -> Code:
+        if value is None:
+            return Code()
+        return Code(imports=("import torch",), statements=(f"torch.set_num_threads({value})",))

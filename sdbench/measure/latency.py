@@ -1,0 +1,93 @@
+"""The latency pass: first call, warm-up, timed calls."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from sdbench.devices.base import Device, DeviceState
+from sdbench.measure.stopping import stop_reason
+from sdbench.measure.throttling import accepted_samples, is_throttled
+from sdbench.measure.timing import StageMarks, Timing, time_call
+from sdbench.measure.warmup import is_warm
+from sdbench.pipelines.base import Call
+from sdbench.results.record import StopReason
+from sdbench.suite.model import Protocol
+
+
+@dataclass(slots=True)
+class Samples:
+    """The timed calls of a configuration, growing.
+
+    Attributes:
+        timings: Every timed call, in order.
+        throttled: For each, whether the device was throttled.
+        states: The device before the first and after the last of them.
+        stop_reason: Why no further one was taken; None while sampling.
+        is_unstable: Whether too many were throttled to set them aside.
+    """
+
+    timings: list[Timing] = field(default_factory=list)
+    throttled: list[bool] = field(default_factory=list)
+    states: list[DeviceState] = field(default_factory=list)
+    stop_reason: StopReason | None = None
+    is_unstable: bool = False
+
+
+def first_call(call: Call, device: Device) -> tuple[float, Sequence[Any]]:
+    """Seconds of the first call, with lazy loading, compilation and autotuning; and its images."""
+    marks = StageMarks(device)
+    with call.observed(marks):
+        timing, images = time_call(call, device, marks)
+    return timing.wall_s, images
+
+
+def warm_up(call: Call, device: Device, protocol: Protocol, first_call_s: float) -> list[float]:
+    """Repeats the call until it is steady; seconds of each call."""
+    durations_s = [first_call_s]
+    marks = StageMarks(device)
+    with call.observed(marks):
+        while not is_warm(durations_s, protocol.warmup, protocol.max_warmup):
+            timing, _ = time_call(call, device, marks)
+            durations_s.append(timing.wall_s)
+    return durations_s[1:]
+
+
+def sample(call: Call, device: Device, protocol: Protocol) -> Samples:
+    """Times calls until the protocol says that there are enough.
+
+    The device's state is read before and after each sample, outside of the timed window; nothing
+    is polled, printed or sent meanwhile.
+    """
+    samples = Samples()
+    marks = StageMarks(device)
+    gc.collect()
+    begun_ns = device.now_ns()
+    fastest_clock_mhz: float | None = None
+    before = device.state()
+    samples.states.append(before)
+    with call.observed(marks):
+        while samples.stop_reason is None:
+            timing, _ = time_call(call, device, marks)
+            after = device.state()
+            for state in (before, after):
+                clock = state.get("sm_clock_mhz")
+                if isinstance(clock, (int, float)):
+                    fastest_clock_mhz = max(fastest_clock_mhz or 0.0, clock)
+            samples.timings.append(timing)
+            samples.throttled.append(is_throttled((before, after), fastest_clock_mhz))
+            before = after
+            _decide(samples, (device.now_ns() - begun_ns) * 1e-9, protocol)
+    samples.states.append(before)
+    return samples
+
+
+def _decide(samples: Samples, spent_s: float, protocol: Protocol) -> None:
+    every_s = [timing.wall_s for timing in samples.timings]
+    accepted_s = accepted_samples(every_s, samples.throttled)
+    samples.is_unstable = accepted_s is None
+    counted_s = every_s if accepted_s is None else accepted_s
+    reason = stop_reason(counted_s, len(every_s), spent_s, protocol)
+    samples.stop_reason = StopReason.THROTTLED if reason and samples.is_unstable else reason

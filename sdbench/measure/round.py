@@ -1,0 +1,144 @@
+"""One round: everything that is measured of one configuration, whatever becomes of it.
+
+    configured -> first call -> verify -> memory pass -> warm-up -> timed calls -> put back
+
+Each part's results are in the record as soon as it ended, so that a round that runs out of memory
+half-way still tells what was learnt before.
+"""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from sdbench.devices.base import Device, MemoryPeaks
+from sdbench.errors import SdbenchError
+from sdbench.knobs.base import Unsupported
+from sdbench.measure.latency import Samples, first_call, sample, warm_up
+from sdbench.measure.memory import measure_memory
+from sdbench.pipelines.base import Call, Pipeline
+from sdbench.results.record import Status
+from sdbench.statistics import outlier_marks
+from sdbench.suite.configuration import Configuration
+from sdbench.suite.model import Protocol
+
+_IMAGES_KEPT = 1
+"""Images of a batch that are written: one shows what the configuration does."""
+
+PhaseListener = Callable[[str], None]
+
+
+def measure_round(
+    pipeline: Pipeline,
+    configuration: Configuration,
+    device: Device,
+    protocol: Protocol,
+    images_folder: Path | None,
+    on_phase: PhaseListener,
+) -> dict[str, Any]:
+    """Measures one configuration.
+
+    Args:
+        pipeline: The loaded pipeline.
+        configuration: What to measure.
+        device: What to measure it on.
+        protocol: How to measure it.
+        images_folder: Where an image is written, or None.
+        on_phase: Told what begins, outside of timed windows.
+
+    Returns:
+        Fields of a record, `status` always among them.
+    """
+    fields: dict[str, Any] = {}
+    try:
+        with pipeline.configured(configuration) as call:
+            _measure(call, configuration.key, device, protocol, images_folder, on_phase, fields)
+    except Exception as error:
+        fields |= failure(error, device)
+    return fields
+
+
+def failure(error: Exception, device: Device) -> dict[str, Any]:
+    """Status and reason of a round, or of a load, that raised ``error``."""
+    if isinstance(error, Unsupported):
+        return {"status": Status.UNSUPPORTED, "reason": str(error)}
+    if device.is_out_of_memory(error):
+        return {"status": Status.OOM, "reason": _first_line(error)}
+    if not isinstance(error, SdbenchError):
+        traceback.print_exception(error)
+    return {"status": Status.ERROR, "reason": f"{type(error).__name__}: {_first_line(error)}"}
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().partition("\n")[0] or type(error).__name__
+
+
+def _measure(
+    call: Call,
+    key: str,
+    device: Device,
+    protocol: Protocol,
+    images_folder: Path | None,
+    on_phase: PhaseListener,
+    fields: dict[str, Any],
+) -> None:
+    fields["images_per_call"] = call.images_per_call
+    on_phase("first call")
+    fields["first_call_s"], images = first_call(call, device)
+    call.verify(images)
+    fields["effective"] = call.effective()
+    on_phase("memory")
+    peaks, images = measure_memory(call, device)
+    fields |= _memory_fields(peaks)
+    if images_folder is not None:
+        fields["images"] = _save(images, images_folder, key)
+    on_phase("warm-up")
+    fields["warmup_s"] = tuple(warm_up(call, device, protocol, fields["first_call_s"]))
+    on_phase("timing")
+    fields |= _latency_fields(sample(call, device, protocol))
+
+
+def _memory_fields(peaks: MemoryPeaks) -> dict[str, Any]:
+    return {
+        "peak_allocated_bytes": peaks.allocated_bytes,
+        "peak_reserved_bytes": peaks.reserved_bytes,
+        "peak_device_used_bytes": peaks.device_used_bytes,
+        "peak_rss_bytes": peaks.rss_bytes,
+        "stage_peak_allocated_bytes": peaks.allocated_bytes_by_stage,
+    }
+
+
+def _latency_fields(samples: Samples) -> dict[str, Any]:
+    walls_s = [timing.wall_s for timing in samples.timings]
+    devices_s = [timing.device_s for timing in samples.timings]
+    stages = samples.timings[0].stages_s
+    reason = "most samples were taken while the device was throttled"
+    return {
+        "status": Status.UNSTABLE if samples.is_unstable else Status.OK,
+        "reason": reason if samples.is_unstable else None,
+        "samples_s": tuple(walls_s),
+        "device_samples_s": tuple(duration for duration in devices_s if duration is not None),
+        "is_outlier": outlier_marks(walls_s),
+        "is_throttled": tuple(samples.throttled),
+        "stop_reason": samples.stop_reason,
+        "stages_s": {
+            stage: tuple(timing.stages_s[stage] for timing in samples.timings) for stage in stages
+        },
+        "denoiser_evaluations": samples.timings[0].denoiser_evaluations,
+        "device_state": _states(samples.states),
+    }
+
+
+def _states(states: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    return {"before": dict(states[0]), "after": dict(states[-1])} if states[0] else {}
+
+
+def _save(images: Sequence[Any], folder: Path, key: str) -> tuple[str, ...]:
+    names = []
+    for index, image in enumerate(images[:_IMAGES_KEPT]):
+        path = folder / f"{key}-{index}.png"
+        image.save(path)
+        names.append(f"{folder.name}/{path.name}")
+    return tuple(names)

@@ -1,0 +1,50 @@
+"""Which samples a throttled device spoiled, and what to do with them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sdbench.devices.base import DeviceState
+
+THROTTLE_REASONS = 0x20 | 0x8 | 0x40 | 0x80
+"""NVML clock-event reasons: software thermal, hardware slowdown, hardware thermal, power brake.
+The software power cap (0x4) is the normal state of a busy GPU and not among them."""
+
+LEAST_CLOCK_RATIO = 0.75
+"""A sample is throttled when its SM clock is below this share of the fastest one seen."""
+
+TOLERATED_DISCARDS = 2
+"""So many throttled samples may always be set aside; beyond that, up to half of the samples."""
+
+
+def is_throttled(states: Sequence[DeviceState], fastest_clock_mhz: float | None) -> bool:
+    """Whether the device was throttled before or after a sample.
+
+    Args:
+        states: Readings before and after it; a device that tells nothing is not throttled.
+        fastest_clock_mhz: The fastest SM clock seen so far, or None.
+    """
+    for state in states:
+        reasons = state.get("clock_event_reasons")
+        if isinstance(reasons, int) and reasons & THROTTLE_REASONS:
+            return True
+        clock = state.get("sm_clock_mhz")
+        if (
+            isinstance(clock, (int, float))
+            and fastest_clock_mhz is not None
+            and clock < LEAST_CLOCK_RATIO * fastest_clock_mhz
+        ):
+            return True
+    return False
+
+
+def accepted_samples(samples: Sequence[float], throttled: Sequence[bool]) -> list[float] | None:
+    """The samples that count, or None where too many were throttled to set them aside.
+
+    Discarding all samples would leave nothing to say: past the bound, all are kept and the
+    configuration is called unstable.
+    """
+    discards = sum(throttled)
+    if discards > max(TOLERATED_DISCARDS, len(samples) / 2) or discards == len(samples):
+        return None
+    return [sample for sample, spoiled in zip(samples, throttled, strict=True) if not spoiled]

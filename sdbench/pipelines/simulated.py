@@ -1,0 +1,149 @@
+"""A pipeline that a script describes: no torch, no waiting, the same stages and knobs."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import threading
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from PIL import Image
+
+from sdbench.devices.scripted import Fault, Moment, ScriptedDevice, SimulatedOutOfMemory
+from sdbench.jsontypes import JsonValue
+from sdbench.pipelines.base import (
+    DENOISER,
+    SCHEDULER_STEP,
+    TEXT_ENCODING,
+    VAE_DECODE,
+    StageObserver,
+)
+from sdbench.suite.configuration import Configuration
+
+_DEFAULT_STEPS = 50
+_IMAGE_PIXELS = 8
+_EVALUATIONS_PER_STEP = {"heun": 2, "kdpm2": 2, "kdpm2_a": 2, "dpmpp_sde": 2}
+
+
+class SimulatedLoader:
+    """Loads simulated pipelines onto a scripted device."""
+
+    def __init__(self, device: ScriptedDevice) -> None:
+        self._device = device
+
+    def load(self, knobs: Mapping[str, JsonValue]) -> SimulatedPipeline:
+        """The pipeline; meets with the script's faults at load."""
+        _meet_faults(self._device, knobs, Moment.LOAD, calls=0)
+        self._device.advance(self._device.script.load_s)
+        return SimulatedPipeline(self._device)
+
+
+class SimulatedPipeline:
+    """A pipeline whose calls move the scripted device's clock and memory."""
+
+    def __init__(self, device: ScriptedDevice) -> None:
+        self._device = device
+
+    @contextmanager
+    def configured(self, configuration: Configuration) -> Iterator[SimulatedCall]:
+        """Gives the call; there is nothing to take back but the throttling of a fault."""
+        try:
+            yield SimulatedCall(self._device, configuration)
+        finally:
+            self._device.is_throttled = False
+
+    def left_changed(self) -> Sequence[str]:
+        """Nothing ever is."""
+        return ()
+
+
+class SimulatedCall:
+    """One call; see `sdbench.pipelines.base.Call`."""
+
+    def __init__(self, device: ScriptedDevice, configuration: Configuration) -> None:
+        self._device = device
+        self._knobs = configuration.knobs
+        self._observer: StageObserver | None = None
+        self._noise = random.Random(configuration.key)
+        self._calls = 0
+        self.images_per_call = int(configuration.knobs["batch_size"])  # type: ignore[arg-type]
+
+    def prepare(self) -> None:
+        """There is nothing to seed."""
+
+    def __call__(self) -> Sequence[Any]:
+        """Plays the script for one call, and returns flat images."""
+        _meet_faults(self._device, self._knobs, Moment.CALL, self._calls)
+        self._calls += 1
+        script, batch = self._device.script, self.images_per_call
+        is_half = self._knobs["dtype"] != "fp32"
+        speedup = script.half_precision_speedup if is_half else 1.0
+        factor = self._noise.lognormvariate(0, script.noise_ratio) / speedup
+        steps = self._knobs["steps"] or _DEFAULT_STEPS
+        assert isinstance(steps, int)
+        evaluations = _EVALUATIONS_PER_STEP.get(str(self._knobs["scheduler"]), 1) * steps
+        sliced = self._knobs["attention_slicing"] != "off"
+        activations = script.activation_bytes * batch / (2 if is_half else 1)
+        activations *= script.slicing_activation_ratio if sliced else 1.0
+        weights_bytes = script.weights_bytes // (2 if is_half else 1)
+        self._device.use_memory(weights_bytes)
+        self._stage(TEXT_ENCODING, script.text_encoding_s * factor)
+        for _ in range(evaluations):
+            peak = weights_bytes + round(activations)
+            self._stage(DENOISER, script.denoiser_s * batch * factor, peak)
+            self._stage(SCHEDULER_STEP, script.scheduler_step_s * factor)
+        self._stage(VAE_DECODE, script.vae_decode_s * batch * factor)
+        self._device.advance(script.other_s * factor)
+        return [Image.new("RGB", (_IMAGE_PIXELS, _IMAGE_PIXELS))] * batch
+
+    def _stage(self, stage: str, duration_s: float, used_bytes: int | None = None) -> None:
+        if self._observer is not None:
+            self._observer.enter_stage(stage)
+        if used_bytes is not None:
+            self._device.use_memory(used_bytes)
+        self._device.advance(duration_s)
+        if self._observer is not None:
+            self._observer.leave_stage(stage)
+
+    @contextmanager
+    def observed(self, observer: StageObserver) -> Iterator[None]:
+        """While entered, ``observer`` is told of every stage."""
+        self._observer = observer
+        try:
+            yield
+        finally:
+            self._observer = None
+
+    def verify(self, images: Sequence[Any]) -> None:
+        """Every setting takes effect in a simulation."""
+
+    def effective(self) -> dict[str, Any]:
+        """The simulated pipeline's class."""
+        return {"pipeline_class": type(self).__name__}
+
+    def resident(self) -> Iterable[Any]:
+        """No tensors."""
+        return ()
+
+
+def _meet_faults(
+    device: ScriptedDevice, knobs: Mapping[str, JsonValue], at: Moment, calls: int
+) -> None:
+    for scripted in device.script.faults:
+        if scripted.at is not at or not scripted.concerns(knobs) or calls < scripted.after_calls:
+            continue
+        match scripted.fault:
+            case Fault.CRASH:
+                os.kill(os.getpid(), signal.SIGKILL)
+            case Fault.HANG:
+                threading.Event().wait()
+            case Fault.ERROR:
+                raise RuntimeError("the script says so")
+            case Fault.OOM:
+                raise SimulatedOutOfMemory("the script says so")
+            case Fault.THROTTLE:
+                device.is_throttled = True
+        return

@@ -1,0 +1,98 @@
+"""What the scatter of latency per image against peak memory shows, as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from sdbench.analysis.advice import Advice, p95_text
+from sdbench.analysis.feasibility import memory_limit_text, obstacle
+from sdbench.analysis.frontier import frontier
+from sdbench.analysis.measurement import Measurement
+from sdbench.analysis.reasons import work_words
+from sdbench.analysis.wording import estimate_text, interval_text, setting, shortened
+from sdbench.knobs.registry import KNOBS
+from sdbench.results.table import MEMORY_FIGURES
+from sdbench.units import format_bytes
+
+PEAK = "peak_memory_bytes"
+
+_LABELS = {
+    PEAK: "peak memory (largest known)",
+    "peak_allocated_bytes": "allocated",
+    "peak_reserved_bytes": "reserved",
+    "peak_device_used_bytes": "used on device",
+    "peak_rss_bytes": "resident (host)",
+}
+
+
+def chart_data(measured: Sequence[Measurement], advice: Advice) -> Mapping[str, Any]:
+    """Points, the frontiers of each amount of work, and the limit. Seconds and bytes."""
+    plotted = [m for m in measured if m.latency_per_image and m.peak_memory_bytes is not None]
+    figures = [
+        name for name in _LABELS if any(_reader(name)(m) is not None for m in plotted)
+    ]
+    limit = advice.limits.memory_bytes
+    return {
+        "figures": [{"name": name, "label": _LABELS[name]} for name in figures],
+        "colour_by": _colour_by(advice),
+        "points": [_point(m, advice) for m in plotted],
+        "frontiers": [
+            {
+                "label": work_words(choice.work, advice.names),
+                "keys": {name: _frontier_keys(plotted, choice.work, name) for name in figures},
+            }
+            for choice in advice.by_work
+        ],
+        "limit_bytes": limit,
+        "limit_label": f"limit {memory_limit_text(limit)}" if limit else None,
+        "off_chart": len(measured) - len(plotted),
+    }
+
+
+def _reader(figure: str) -> Callable[[Measurement], int | None]:
+    if figure == PEAK:
+        return lambda m: m.peak_memory_bytes
+    return lambda m: m.memory_bytes(figure)
+
+
+def _frontier_keys(
+    plotted: Sequence[Measurement], work: Mapping[str, Any], figure: str
+) -> list[str]:
+    same = [m for m in plotted if all(m.knobs.get(k) == v for k, v in work.items())]
+    return [m.key for m in frontier(same, _reader(figure))]
+
+
+def _colour_by(advice: Advice) -> list[str]:
+    """Knobs to colour by, the most telling first."""
+    first = [name for name in ("steps", "scheduler", "dtype") if name in advice.names]
+    return list(dict.fromkeys([*first, *advice.names]))
+
+
+def _point(m: Measurement, advice: Advice) -> dict[str, Any]:
+    latency = m.latency_per_image
+    assert latency is not None
+    has_interval = latency.sample_count > 1
+    interval = interval_text(latency)
+    return {
+        "key": m.key,
+        "status": m.status_word,
+        "is_feasible": obstacle(m, advice.limits) is None,
+        "is_recommended": advice.best.chosen is not None and m.key == advice.best.chosen.key,
+        "settings": [setting(name, m.knobs[name]) for name in advice.names if name in m.knobs],
+        "knobs": {
+            name: shortened(KNOBS[name].text(m.knobs[name]), 24)
+            for name in advice.names
+            if name in m.knobs
+        },
+        "latency_s": latency.point,
+        "low_s": latency.low if has_interval else None,
+        "high_s": latency.high if has_interval else None,
+        "latency_text": f"{estimate_text(latency)} an image"
+        + (f" ({interval})" if interval else " (one sample, no interval)"),
+        "p95_text": f"p95 of a call {p95_text(m)}",
+        "memory": {PEAK: m.peak_memory_bytes}
+        | {name: m.memory_bytes(name) for name in MEMORY_FIGURES},
+        "memory_text": {PEAK: format_bytes(m.peak_memory_bytes)}
+        | {name: format_bytes(m.memory_bytes(name)) for name in MEMORY_FIGURES},
+    }

@@ -1,0 +1,58 @@
+"""The report as one HTML file that opens offline and asks nothing of any network."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+from plotly.offline import get_plotlyjs
+
+from sdbench.report.files import write_atomically
+from sdbench.report.view import report_view
+from sdbench.results.store import Run
+
+_TEMPLATES = "templates"
+
+
+def write_html(run: Run, path: Path) -> None:
+    """Writes the report of a run to a file, as a whole or not at all."""
+    text = html(run)
+    write_atomically(path, lambda partial: partial.write_text(text, encoding="utf-8"))
+
+
+def html(run: Run) -> str:
+    """The report of a run."""
+    environment = Environment(
+        loader=PackageLoader("sdbench.report", _TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    view = report_view(run)
+    return environment.get_template("report.html.j2").render(
+        view=view,
+        chart=island(view.chart),
+        style=_own_text("report.css"),
+        script=_own_text("report.js"),
+        plotly=Markup(get_plotlyjs()),
+    )
+
+
+def island(data: Mapping[str, Any]) -> Markup:
+    """JSON that may stand inside a script element: nothing in it can end or comment it out."""
+    text = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
+    for character in "<>&\u2028\u2029":
+        text = text.replace(character, f"\\u{ord(character):04x}")
+    return Markup(text)
+
+
+def _own_text(name: str) -> Markup:
+    """A file of this package, which needs no escaping."""
+    folder = resources.files("sdbench.report") / _TEMPLATES
+    return Markup((folder / name).read_text(encoding="utf-8"))

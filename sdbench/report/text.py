@@ -1,0 +1,46 @@
+"""The advice for a terminal: short and plain, the same words with or without colour."""
+
+from __future__ import annotations
+
+import textwrap
+
+from sdbench.analysis.advice import Advice, Choice, figures
+from sdbench.analysis.reasons import work_words
+from sdbench.analysis.wording import settings
+
+COLUMNS = 100
+MOST_TIES_LISTED = 5
+
+
+def advice_text(advice: Advice) -> str:
+    """The answer, why, its ties, the choice for each number of steps, and the code."""
+    best = advice.best
+    paragraphs = [_wrapped(advice.headline), _wrapped(best.reason)]
+    if best.ties:
+        paragraphs.append(_ties(advice, best))
+    if len(advice.by_work) > 1:
+        lines = (_line(advice, choice) for choice in advice.by_work)
+        paragraphs.append("\n".join(("The choice for each amount of work:", *lines)))
+    if best.code:
+        paragraphs.append(textwrap.indent(best.code.rstrip(), "    "))
+    return "\n\n".join(paragraphs) + "\n"
+
+
+def _wrapped(text: str) -> str:
+    return textwrap.fill(text, COLUMNS, break_long_words=False, break_on_hyphens=False)
+
+
+def _ties(advice: Advice, best: Choice) -> str:
+    listed = best.ties[:MOST_TIES_LISTED]
+    lines = [f"  {settings(m.knobs, advice.names)}: {figures(m)}" for m in listed]
+    if len(best.ties) > len(listed):
+        lines.append(f"  and {len(best.ties) - len(listed)} more")
+    return "\n".join(("Ties:", *lines))
+
+
+def _line(advice: Advice, choice: Choice) -> str:
+    work = work_words(choice.work, advice.names) or "all"
+    if choice.chosen is None:
+        return f"  {work}: {choice.reason}"
+    others = [name for name in advice.names if name not in choice.work]
+    return f"  {work}: {settings(choice.chosen.knobs, others)}: {figures(choice.chosen)}"

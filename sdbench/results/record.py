@@ -1,0 +1,189 @@
+"""What one round yields: a line of ``records.jsonl``."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from sdbench.jsontypes import JsonValue
+
+RECORD_SCHEMA = 1
+"""Version of the record format. Readers accept every version up to this one."""
+
+
+class Status(str, Enum):
+    """How a round ended."""
+
+    OK = "ok"
+    OOM = "oom"
+    TIMEOUT = "timeout"
+    ERROR = "error"
+    UNSUPPORTED = "unsupported"
+    SKIPPED = "skipped"
+    UNSTABLE = "unstable"
+
+
+class StopReason(str, Enum):
+    """Why no further sample was taken."""
+
+    CONVERGED = "converged"
+    MAX_SAMPLES = "max_samples"
+    TIME_BUDGET = "time_budget"
+    THROTTLED = "throttled"
+
+
+class Origin(str, Enum):
+    """Where a figure comes from."""
+
+    MEASURED = "measured"
+    INFERRED = "inferred"
+    PREDICTED = "predicted"
+    DERIVED = "derived"
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """A value with its origin, or the reason why there is none.
+
+    Attributes:
+        value: The value in the unit that the field's name carries, or None.
+        origin: Where the value comes from; None where there is none.
+        reason: Why there is no value, or a remark on the one there is.
+
+    Raises:
+        ValueError: The value is not finite, has no origin, or is absent without a reason.
+    """
+
+    value: float | int | None
+    origin: Origin | None = None
+    reason: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.value is None:
+            if self.origin is not None or not self.reason:
+                raise ValueError("a figure without a value has a reason, and no origin")
+        elif self.origin is None:
+            raise ValueError("a figure with a value has an origin")
+        elif not math.isfinite(self.value):
+            raise ValueError(f"a figure is finite or absent, not {self.value}")
+
+    @classmethod
+    def measured(cls, value: float | int, remark: str | None = None) -> Figure:
+        """A figure that was measured."""
+        return cls(value, Origin.MEASURED, remark)
+
+    @classmethod
+    def absent(cls, reason: str) -> Figure:
+        """No figure, and why."""
+        return cls(None, None, reason)
+
+
+NOT_REACHED = Figure.absent("the round ended before it was measured")
+NO_FIDELITY = Figure.absent("fidelity is not measured by this version")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """What one round of one configuration yields.
+
+    A reader skips fields that it does not know: a field that old readers may miss is added without
+    a new version. A change of what a field means raises `RECORD_SCHEMA`, and old readers refuse it.
+
+    Attributes:
+        schema: Version of this format.
+        key: The configuration's key.
+        knobs: One value for every knob.
+        round: Which visit to this configuration, from 0.
+        worker: Which process measured it, as ``worker-<count>``.
+        started_at: UTC time at which the round began, ISO 8601.
+        status: How the round ended.
+        reason: Why it did not end ``ok``, in a sentence; None where it did.
+        load_s: Seconds that loading took, where this round had to load.
+        first_call_s: Seconds of the first call (lazy loading, compilation, autotuning).
+        warmup_s: Seconds of each further call before the timed ones.
+        samples_s: Seconds of every timed call, in order.
+        device_samples_s: Seconds that the device was busy in each timed call, by its own events;
+            empty where the device has no clock of its own.
+        is_outlier: For each sample, whether it lies more than 10 sigma from the median.
+        is_throttled: For each sample, whether the device was throttled.
+        stop_reason: Why no further sample was taken.
+        images_per_call: Images that one call draws.
+        stages_s: For each stage, seconds of its total in each timed call.
+        denoiser_evaluations: Evaluations of the denoiser in one call.
+        peak_allocated_bytes: Peak of live tensor bytes (on CUDA the allocator's).
+        peak_reserved_bytes: Peak that the allocator held of the device.
+        peak_device_used_bytes: Peak used on the device by everything.
+        peak_rss_bytes: Peak resident memory of the worker process on the host.
+        stage_peak_allocated_bytes: ``peak_allocated_bytes`` within each stage.
+        device_state: Clocks, temperature, power before and after, where the device tells.
+        fidelity: Agreement with the converged image.
+        effective: What really ran: classes, attention processors, data types.
+        images: Files of the images, relative to the run's folder.
+        notes: Remarks for the reader.
+    """
+
+    schema: int = RECORD_SCHEMA
+    key: str
+    knobs: Mapping[str, JsonValue]
+    round: int = 0
+    worker: str
+    started_at: str
+    status: Status
+    reason: str | None = None
+    load_s: float | None = None
+    first_call_s: float | None = None
+    warmup_s: tuple[float, ...] = ()
+    samples_s: tuple[float, ...] = ()
+    device_samples_s: tuple[float, ...] = ()
+    is_outlier: tuple[bool, ...] = ()
+    is_throttled: tuple[bool, ...] = ()
+    stop_reason: StopReason | None = None
+    images_per_call: int | None = None
+    stages_s: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+    denoiser_evaluations: int | None = None
+    peak_allocated_bytes: Figure = NOT_REACHED
+    peak_reserved_bytes: Figure = NOT_REACHED
+    peak_device_used_bytes: Figure = NOT_REACHED
+    peak_rss_bytes: Figure = NOT_REACHED
+    stage_peak_allocated_bytes: Mapping[str, int] = field(default_factory=dict)
+    device_state: Mapping[str, JsonValue] = field(default_factory=dict)
+    fidelity: Figure = NO_FIDELITY
+    effective: Mapping[str, Any] = field(default_factory=dict)
+    images: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    def to_line(self) -> str:
+        """The record as one line of JSON, without its end.
+
+        Raises:
+            ValueError: A number in it is not finite; JSON has none such.
+        """
+        return to_json(RECORDS, self)
+
+    @classmethod
+    def from_line(cls, line: str | bytes) -> Record:
+        """The record that a line holds.
+
+        Raises:
+            pydantic.ValidationError: The line is not a record.
+        """
+        return RECORDS.validate_json(line)
+
+
+RECORDS: TypeAdapter[Record] = TypeAdapter(Record)
+
+
+def to_json(adapter: TypeAdapter[Any], value: object, indent: int | None = None) -> str:
+    """A value as JSON that `adapter` reads back equal (pydantic alone writes NaN as null).
+
+    Raises:
+        ValueError: A number in it is not finite.
+    """
+    plain = adapter.dump_python(value, mode="json")
+    return json.dumps(plain, indent=indent, allow_nan=False)

@@ -1,0 +1,229 @@
+"""A run's folder: ``run.json``, ``records.jsonl`` and ``images/``. Append-only."""
+
+from __future__ import annotations
+
+import glob
+import json
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+from types import TracebackType
+from typing import Any, BinaryIO
+
+from pydantic import TypeAdapter, ValidationError
+
+from sdbench.errors import SdbenchError
+from sdbench.jsontypes import JsonValue
+from sdbench.results.record import RECORD_SCHEMA, Record, to_json
+
+RUN_FILE = "run.json"
+RECORDS_FILE = "records.jsonl"
+IMAGES_FOLDER = "images"
+LOGS_FOLDER = "logs"
+
+
+class RunFolderError(SdbenchError):
+    """A folder that is not a readable run."""
+
+    exit_code = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunInfo:
+    """What holds for all records of a run.
+
+    Attributes:
+        schema: Version of the format.
+        suite: The suite as resolved.
+        device: Name of the device, as people read it.
+        fingerprint: What must be equal for two runs to be comparable.
+        environment: Versions, command line, commit: for reading, not for comparing.
+        started_at: UTC time at which the run began, ISO 8601.
+        planned_keys: Keys of the configurations in the order of the plan.
+    """
+
+    schema: int = RECORD_SCHEMA
+    suite: Mapping[str, Any]
+    device: str
+    fingerprint: Mapping[str, JsonValue]
+    environment: Mapping[str, JsonValue]
+    started_at: str
+    planned_keys: tuple[str, ...]
+
+
+_RUN_INFOS: TypeAdapter[RunInfo] = TypeAdapter(RunInfo)
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A run as read back.
+
+    Attributes:
+        folder: Where it lies.
+        info: What holds for all of its records.
+        records: Its records, in the order in which they were measured.
+    """
+
+    folder: Path
+    info: RunInfo
+    records: tuple[Record, ...]
+
+    @property
+    def missing_keys(self) -> tuple[str, ...]:
+        """Keys of planned configurations that have no record."""
+        present = {record.key for record in self.records}
+        return tuple(key for key in self.info.planned_keys if key not in present)
+
+
+def utc_now() -> str:
+    """The time in UTC, ISO 8601, to the second."""
+    return datetime.now(timezone.utc).replace(microsecond=0).isoformat().replace("+00:00", "Z")
+
+
+class RunWriter:
+    """Appends records to a run's folder; each is on disk before `append` returns."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._file: BinaryIO = (folder / RECORDS_FILE).open("ab")
+        _sync_folder(folder)
+
+    @classmethod
+    def create(cls, folder: Path, info: RunInfo) -> RunWriter:
+        """Starts a run in a new folder.
+
+        Raises:
+            FileExistsError: The folder exists already.
+        """
+        folder.mkdir(parents=True)
+        (folder / IMAGES_FOLDER).mkdir()
+        partial = folder / f"{RUN_FILE}.partial"
+        with partial.open("w", encoding="utf-8") as file:
+            file.write(to_json(_RUN_INFOS, info, indent=2) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+        partial.rename(folder / RUN_FILE)
+        return cls(folder)
+
+    @classmethod
+    def resume(cls, folder: Path) -> RunWriter:
+        """Goes on with a run; what a crash cut off at the end of its records is removed.
+
+        Raises:
+            RunFolderError: The folder is no run.
+        """
+        if not (folder / RUN_FILE).is_file():
+            raise _no_run(folder)
+        path = folder / RECORDS_FILE
+        if path.exists():
+            content = path.read_bytes()
+            whole = content.rfind(b"\n") + 1
+            if whole < len(content):
+                os.truncate(path, whole)
+        return cls(folder)
+
+    def append(self, record: Record) -> None:
+        """Writes one record, and syncs it.
+
+        Raises:
+            ValueError: A number in it is not finite; nothing is written.
+        """
+        self._file.write(record.to_line().encode() + b"\n")
+        self._file.flush()
+        os.fsync(self._file.fileno())
+
+    def __enter__(self) -> RunWriter:
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._file.close()
+
+
+def _sync_folder(folder: Path) -> None:
+    """Makes the names in a folder last: a synced file without a synced name can vanish."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def read_run(folder: Path) -> Run:
+    """Reads a run, also one that is still being written or was cut off.
+
+    Raises:
+        RunFolderError: The folder is no run, is of a newer format, or a line in the middle of its
+            records is damaged.
+    """
+    run_file = folder / RUN_FILE
+    try:
+        content = run_file.read_bytes()
+    except (FileNotFoundError, NotADirectoryError):
+        raise _no_run(folder) from None
+    except OSError as error:
+        raise RunFolderError(f"{run_file} cannot be read: {error.strerror}") from None
+    _refuse_newer(content, str(run_file))
+    try:
+        info = _RUN_INFOS.validate_json(content)
+    except ValidationError as error:
+        raise RunFolderError(f"{run_file} is damaged: {_first_fault(error)}") from None
+    return Run(folder, info, tuple(_read_records(folder / RECORDS_FILE)))
+
+
+def _read_records(path: Path) -> Iterator[Record]:
+    if not path.exists():
+        return
+    with path.open("rb") as lines:
+        for number, line in enumerate(lines, start=1):
+            if not line.endswith(b"\n"):
+                return
+            where = f"{path}, line {number}"
+            _refuse_newer(line, where)
+            try:
+                yield Record.from_line(line)
+            except ValidationError as error:
+                raise RunFolderError(
+                    f"{where} is damaged: {_first_fault(error)}; without that line the others can "
+                    "be read, and the run can be resumed"
+                ) from None
+
+
+def _no_run(folder: Path) -> RunFolderError:
+    return RunFolderError(
+        f"{folder} is not a run: it has no {RUN_FILE}; name a folder that `sdbench run` has made"
+    )
+
+
+def _refuse_newer(content: bytes, where: str) -> None:
+    """Looks at the version before anything else, for a newer format may differ in any field."""
+    try:
+        seen = json.loads(content)
+    except ValueError:
+        return
+    version = seen.get("schema") if isinstance(seen, dict) else None
+    if isinstance(version, int) and version > RECORD_SCHEMA:
+        raise RunFolderError(
+            f"{where} has format version {version}; this sdbench reads up to {RECORD_SCHEMA}: "
+            "install a newer one"
+        )
+
+
+def _first_fault(error: ValidationError) -> str:
+    """What is wrong first, on one line: ``status: Input should be ...``."""
+    fault = error.errors(include_url=False)[0]
+    field_path = ".".join(str(part) for part in fault["loc"])
+    return f"{field_path}: {fault['msg']}" if field_path else fault["msg"]
+
+
+def find_runs(results: Path, suite_name: str | None = None) -> list[Path]:
+    """Folders of runs below ``results``, oldest first by their names."""
+    suite_folder = "*" if suite_name is None else glob.escape(suite_name)
+    found = (path.parent for path in results.glob(f"{suite_folder}/*/{RUN_FILE}"))
+    return sorted(found, key=lambda folder: (folder.name, folder))

@@ -1,0 +1,197 @@
+"""A run as a table: a row for every planned configuration, measured or not."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from sdbench.knobs.registry import KNOBS
+from sdbench.results.record import Figure, Record, Status
+from sdbench.results.store import Run
+from sdbench.statistics import median_estimate, quantile
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+MISSING = "missing"
+"""Stands for the status of a planned configuration that has no record."""
+
+NO_RECORD = "planned, and not measured: the run was cut off or is still going on"
+
+MEMORY_FIGURES = (
+    "peak_allocated_bytes",
+    "peak_reserved_bytes",
+    "peak_device_used_bytes",
+    "peak_rss_bytes",
+)
+"""The memory figures of a record, from the most exact to the most inclusive."""
+
+P95 = 0.95
+
+
+def latest_records(run: Run) -> dict[str, Record | None]:
+    """The latest record of each configuration by key, None where a planned one has none.
+
+    The order is the plan's; what was measured beside the plan comes after it.
+    """
+    latest: dict[str, Record | None] = dict.fromkeys(run.info.planned_keys)
+    latest.update((record.key, record) for record in run.records)
+    return latest
+
+
+def planned_knobs(run: Run) -> dict[str, Mapping[str, Any]]:
+    """The knobs of each configuration by key: from its record, or else from the suite.
+
+    A configuration is left out where neither tells, as in a suite that this version cannot read.
+    """
+    known = {record.key: record.knobs for record in run.records}
+    if run.missing_keys:
+        known = {**_suite_knobs(run), **known}
+    return known
+
+
+def _suite_knobs(run: Run) -> dict[str, Mapping[str, Any]]:
+    from sdbench.errors import SdbenchError
+    from sdbench.suite.expand import configurations
+    from sdbench.suite.load import suite_from_json
+
+    try:
+        planned = configurations(suite_from_json(run.info.suite))
+    except SdbenchError:
+        return {}
+    return {configuration.key: configuration.knobs for configuration in planned}
+
+
+def accepted_samples(record: Record) -> tuple[float, ...]:
+    """The timed calls, in seconds, that the estimate rests on.
+
+    Throttled ones are left out, unless the round was called unstable for having too many, or
+    none would be left.
+    """
+    throttled = record.is_throttled
+    if record.status is Status.UNSTABLE or len(throttled) != len(record.samples_s):
+        return record.samples_s
+    kept = tuple(s for s, marked in zip(record.samples_s, throttled, strict=True) if not marked)
+    return kept or record.samples_s
+
+
+def scheduler_class(record: Record) -> str | None:
+    """Class of the scheduler that really ran, where the record tells."""
+    seen = record.effective.get("scheduler")
+    if isinstance(seen, Mapping):
+        seen = seen.get("class")
+    return None if seen is None else str(seen)
+
+
+def attention_processors(record: Record) -> str | None:
+    """Attention processors that really ran, as ``unet: AttnProcessor2_0``."""
+    seen = record.effective.get("attention")
+    if isinstance(seen, Mapping):
+        parts = (f"{component}: {_joined(names)}" for component, names in seen.items())
+        return "; ".join(parts) or None
+    return None if seen is None else _joined(seen)
+
+
+def _joined(names: Any) -> str:
+    is_list = isinstance(names, Sequence) and not isinstance(names, str)
+    return ", ".join(map(str, names)) if is_list else str(names)
+
+
+def table(run: Run) -> DataFrame:
+    """A row for each configuration, from its latest record, in the order of the plan.
+
+    Columns: ``key``; one for each knob; ``status`` (``missing`` where there is no record) and
+    ``reason``; latencies in seconds; each memory figure in bytes with its origin and, where it is
+    not available, the reason; ``stage_<name>_s`` with the median seconds of a stage in one call;
+    what really ran; and notes.
+    """
+    import pandas as pd
+
+    knobs = planned_knobs(run)
+    rows = [
+        {
+            "key": key,
+            **{name: _cell(knobs.get(key, {}).get(name)) for name in KNOBS},
+            **(_measured(record) if record else {"status": MISSING, "reason": NO_RECORD}),
+        }
+        for key, record in latest_records(run).items()
+    ]
+    columns = _columns(rows)
+    frame: DataFrame = pd.DataFrame(
+        {name: _column([row.get(name) for row in rows]) for name in columns}
+    )
+    return frame
+
+
+def _column(values: list[Any]) -> Any:
+    """A column of one type: whole numbers stay whole beside gaps, mixed types become text."""
+    import pandas as pd
+
+    types = {type(value) for value in values if value is not None}
+    if types == {int}:
+        return pd.array(values, dtype="Int64")
+    if types == {float}:
+        return pd.array(values, dtype="Float64")
+    texts = [None if value is None else str(value) for value in values]
+    return pd.array(texts, dtype="string")
+
+
+def _columns(rows: Sequence[Mapping[str, object]]) -> list[str]:
+    """All columns that any row has, stages together where the first of them stands."""
+    fixed = ["key", *KNOBS, *_measured(_EMPTY)]
+    stages = dict.fromkeys(name for row in rows for name in row if name not in fixed)
+    at = fixed.index("denoiser_evaluations")
+    return [*fixed[:at], *stages, *fixed[at:]]
+
+
+def _measured(record: Record) -> dict[str, Any]:
+    samples = accepted_samples(record)
+    estimate = median_estimate(samples) if samples else None
+    has_interval = estimate is not None and estimate.sample_count > 1
+    images = record.images_per_call
+    row: dict[str, Any] = {
+        "status": record.status.value,
+        "reason": record.reason,
+        "latency_s": estimate.point if estimate else None,
+        "latency_low_s": estimate.low if estimate and has_interval else None,
+        "latency_high_s": estimate.high if estimate and has_interval else None,
+        "latency_p95_s": quantile(samples, P95) if samples else None,
+        "latency_per_image_s": estimate.point / images if estimate and images else None,
+        "samples": len(samples),
+        "stop_reason": record.stop_reason.value if record.stop_reason else None,
+        "load_s": record.load_s,
+        "first_call_s": record.first_call_s,
+    }
+    for name in MEMORY_FIGURES:
+        figure: Figure = getattr(record, name)
+        row[name] = figure.value
+        row[f"{name}_origin"] = figure.origin.value if figure.origin else None
+        row[f"{name}_reason"] = figure.reason
+    for stage, stage_s in stage_medians(record).items():
+        row[f"stage_{stage}_s"] = stage_s
+    row["denoiser_evaluations"] = record.denoiser_evaluations
+    row["scheduler_class"] = scheduler_class(record)
+    row["attention_processors"] = attention_processors(record)
+    row["notes"] = "; ".join(record.notes) or None
+    return row
+
+
+def stage_medians(record: Record) -> dict[str, float]:
+    """For each stage, the median of its seconds in one call."""
+    return {
+        stage: median_estimate(samples).point
+        for stage, samples in record.stages_s.items()
+        if samples
+    }
+
+
+def _cell(value: Any) -> Any:
+    """A knob's value for a cell: mappings and lists as text, plain values as they are."""
+    if isinstance(value, (Mapping, list, tuple)):
+        from sdbench.jsontypes import canonical_json
+
+        return canonical_json(value)
+    return value
+
+
+_EMPTY = Record(key="", knobs={}, worker="", started_at="", status=Status.SKIPPED)

@@ -1,0 +1,1 @@
+"""How a suite is measured: the plan, the controller, its workers, and what they say."""

@@ -1,0 +1,73 @@
+"""Starts workers by fork from a process that has imported torch and diffusers, but has never
+touched a device: seconds are paid once, and a further worker costs a fraction of one.
+
+Started by the controller as ``python -m sdbench.run.forkserver FD``, where FD is a socket. Each
+request comes with a socket for the new worker:
+
+    {"fork": "path of the worker's log"} + socket   -> {"pid": 123}
+    {"wait": 123}                                    -> {"exit": -9}    as subprocess's returncode
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import sys
+
+_MAX_MESSAGE_BYTES = 65536
+
+
+def main(control_fd: int) -> None:
+    """Forks and waits as asked, until the controller closes the socket."""
+    control = socket.socket(fileno=control_fd)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    _import_what_workers_need()
+    while True:
+        message, fds, _, _ = socket.recv_fds(control, _MAX_MESSAGE_BYTES, 1)
+        if not message:
+            return
+        request = json.loads(message)
+        if "fork" in request:
+            pid = _fork(control, fds[0], request["fork"])
+            answer = {"pid": pid}
+        else:
+            _, status = os.waitpid(request["wait"], 0)
+            answer = {"exit": os.waitstatus_to_exitcode(status)}
+        control.sendall(json.dumps(answer).encode())
+
+
+def _import_what_workers_need() -> None:
+    import sdbench.devices.select
+    import sdbench.devices.cpu
+    import sdbench.pipelines.load
+    import sdbench.run.worker
+    import sdbench.pipelines.tiny  # noqa: F401
+
+
+def _fork(control: socket.socket, fd: int, log: str) -> int:
+    pid = os.fork()
+    if pid:
+        os.close(fd)
+        return pid
+    try:
+        control.close()
+        log_fd = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+        os.dup2(log_fd, 1)
+        os.dup2(log_fd, 2)
+        from sdbench.run.worker import serve
+
+        channel = socket.socket(fileno=fd)
+        serve(channel.makefile("rb"), channel.makefile("wb"))
+        os._exit(0)
+    except BaseException:
+        import traceback
+
+        traceback.print_exc()
+        sys.stderr.flush()
+        os._exit(1)
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]))

@@ -1,0 +1,177 @@
+"""A whole run of a suite: into a new folder, or on with one that was cut off."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from sdbench.errors import SdbenchError
+from sdbench.jsontypes import canonical_json
+from sdbench.results.store import (
+    LOGS_FOLDER,
+    Run,
+    RunInfo,
+    RunWriter,
+    find_runs,
+    read_run,
+    utc_now,
+)
+from sdbench.run.controller import Controller, Job, Progress
+from sdbench.run.launch import Launcher
+from sdbench.run.messages import Ready
+from sdbench.run.plan import plan
+from sdbench.suite.configuration import Configuration
+from sdbench.suite.model import Suite
+
+
+class CannotResume(SdbenchError):
+    """The run that was to be resumed does not fit; the message says in what."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """What the user asked for.
+
+    Attributes:
+        suite: The suite.
+        configurations: What it stands for.
+        results: Folder that holds all results.
+        device: Word for the device.
+        trust_remote_code: Whether models' own code may run.
+        resume: Whether to go on with the newest run of this suite.
+    """
+
+    suite: Suite
+    configurations: Sequence[Configuration]
+    results: Path
+    device: str = "auto"
+    trust_remote_code: bool = False
+    resume: bool = False
+
+
+class RunListener(Progress, Protocol):
+    """Told how a run goes, and first of all what it is."""
+
+    def begun(self, folder: Path, device: str, planned: int, done: int) -> None:
+        """The folder is there; ``done`` of ``planned`` configurations are in it already."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a run went.
+
+    Attributes:
+        folder: Where it lies.
+        was_interrupted: Whether Ctrl-C or SIGTERM ended it early.
+    """
+
+    folder: Path
+    was_interrupted: bool
+
+
+def run_suite(order: Order, launcher: Launcher, listener: RunListener) -> Outcome:
+    """Measures what an order asks for.
+
+    Raises:
+        WorkerRefused: No worker could start, for example since the device is not there.
+        CannotResume: The run to go on with was made from another suite or on another device.
+    """
+    planned = plan(order.configurations)
+    parent = order.results / order.suite.name
+    earlier = _run_to_resume(order) if order.resume else None
+    parent.mkdir(parents=True, exist_ok=True)
+    logs = Path(tempfile.mkdtemp(prefix=".starting-", dir=parent))
+    job = Job(order.suite, order.device, order.trust_remote_code)
+    try:
+        with Controller(job, launcher, logs) as controller:
+            ready = controller.start_worker()
+            if earlier is None:
+                writer = _create(order, planned, ready)
+            else:
+                _require_same_fingerprint(earlier, ready)
+                writer = RunWriter.resume(earlier.folder)
+            controller.logs_folder = _move_logs(logs, writer.folder)
+            done = {record.key for record in earlier.records} if earlier else set()
+            missing = [item for item in planned if item.key not in done]
+            listener.begun(writer.folder, ready.device, len(planned), len(planned) - len(missing))
+            with writer:
+                try:
+                    controller.measure(missing, writer, listener)
+                except KeyboardInterrupt:
+                    return Outcome(writer.folder, was_interrupted=True)
+            return Outcome(writer.folder, was_interrupted=False)
+    finally:
+        shutil.rmtree(logs, ignore_errors=True)
+
+
+def _create(order: Order, planned: Sequence[Configuration], ready: Ready) -> RunWriter:
+    started_at = utc_now()
+    stamp = started_at.replace("-", "").replace(":", "")
+    parent = order.results / order.suite.name
+    folder = parent / f"{stamp}-{ready.slug}"
+    count = 2
+    while folder.exists():
+        folder = parent / f"{stamp}-{ready.slug}-{count}"
+        count += 1
+    info = RunInfo(
+        suite=order.suite.to_json(),
+        device=ready.device,
+        fingerprint=ready.fingerprint,
+        environment={
+            "command_line": ["sdbench", *sys.argv[1:]],
+            "torch_device": ready.torch_device,
+            "variables": ready.environment,
+        },
+        started_at=started_at,
+        planned_keys=tuple(configuration.key for configuration in planned),
+    )
+    return RunWriter.create(folder, info)
+
+
+def _move_logs(logs: Path, folder: Path) -> Path:
+    """Moves the logs of the start into the run's folder; workers keep writing to them."""
+    target = folder / LOGS_FOLDER
+    number = 2
+    while target.exists():
+        target = folder / f"{LOGS_FOLDER}-{number}"
+        number += 1
+    logs.rename(target)
+    target.chmod(0o755)
+    return target
+
+
+def _run_to_resume(order: Order) -> Run | None:
+    folders = find_runs(order.results, order.suite.name)
+    if not folders:
+        return None
+    run = read_run(folders[-1])
+    differing = _differences(run.info.suite, order.suite.to_json())
+    if differing:
+        raise CannotResume(
+            f"{run.folder} was made from another version of this suite "
+            f"({', '.join(differing)} differ): run without --resume to start anew"
+        )
+    return run
+
+
+def _require_same_fingerprint(run: Run, ready: Ready) -> None:
+    differing = _differences(run.info.fingerprint, ready.fingerprint)
+    if differing:
+        raise CannotResume(
+            f"{run.folder} was measured under other conditions ({', '.join(differing)} differ): "
+            "run without --resume to start anew"
+        )
+
+
+def _differences(old: Mapping[str, object], new: Mapping[str, object]) -> list[str]:
+    """Names whose values differ, compared as JSON."""
+    return [
+        name
+        for name in sorted({*old, *new})
+        if canonical_json(old.get(name)) != canonical_json(new.get(name))  # type: ignore[arg-type]
+    ]

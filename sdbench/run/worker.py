@@ -1,0 +1,192 @@
+"""A worker: owns a device and a loaded pipeline, and measures one configuration at a time.
+
+Started as ``python -m sdbench.run.worker``, it speaks over its standard input and output; started
+by the fork server, over a socket. Whatever libraries print goes to standard error.
+"""
+
+from __future__ import annotations
+
+import faulthandler
+import gc
+import os
+import queue
+import signal
+import sys
+import threading
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from sdbench.devices.base import Device
+from sdbench.errors import SdbenchError
+from sdbench.measure.round import failure, measure_round
+from sdbench.pipelines.base import Loader, Pipeline
+from sdbench.results.record import Record, Status
+from sdbench.results.store import utc_now
+from sdbench.run.environment import recorded_variables, versions
+from sdbench.run.messages import (
+    COMMANDS,
+    EVENTS,
+    LOADING,
+    Finished,
+    Measure,
+    Phase,
+    Ready,
+    Refused,
+    Start,
+)
+from sdbench.run.plan import load_key
+from sdbench.suite.configuration import Configuration
+from sdbench.suite.load import suite_from_json
+from sdbench.suite.model import Suite
+
+_CANNOT_TELL = 70
+"""Exit code when the controller is gone (EX_SOFTWARE is the nearest that sysexits has)."""
+
+
+def serve(reader: BinaryIO, writer: BinaryIO) -> None:
+    """Answers the controller's commands until there are no more."""
+    faulthandler.enable()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    commands = _read_in_background(reader)
+
+    def say(event: Ready | Refused | Phase | Finished) -> None:
+        try:
+            writer.write(EVENTS.dump_json(event) + b"\n")
+            writer.flush()
+        except BrokenPipeError:
+            os._exit(_CANNOT_TELL)
+
+    start = commands.get()
+    assert isinstance(start, Start)
+    try:
+        worker = Worker(start, lambda phase: say(Phase(name=phase)))
+    except SdbenchError as error:
+        say(Refused(reason=str(error)))
+        return
+    say(worker.ready())
+    while True:
+        command = commands.get()
+        assert isinstance(command, Measure)
+        say(Finished(record=worker.measure(command)))
+
+
+def _read_in_background(reader: BinaryIO) -> queue.SimpleQueue[Start | Measure]:
+    """Commands as they come. The end of input, also in the middle of a round, ends the worker:
+    a controller that was killed leaves no worker behind."""
+    commands: queue.SimpleQueue[Start | Measure] = queue.SimpleQueue()
+
+    def read() -> None:
+        for line in reader:
+            commands.put(COMMANDS.validate_json(line))
+        os._exit(0)
+
+    threading.Thread(target=read, name="commands", daemon=True).start()
+    return commands
+
+
+class Worker:
+    """A device, and the pipeline that is loaded on it."""
+
+    def __init__(self, start: Start, on_phase: Any) -> None:
+        self._name = start.name
+        self._suite = suite_from_json(start.suite)
+        self._on_phase = on_phase
+        self._device, self._loader = _device_and_loader(start, self._suite)
+        self._pipeline: Pipeline | None = None
+        self._load_key: str | None = None
+        self._load_failure: dict[str, Any] | None = None
+
+    def ready(self) -> Ready:
+        """What the controller is told of the device."""
+        return Ready(
+            device=self._device.label,
+            slug=self._device.slug,
+            torch_device=self._device.torch_device,
+            fingerprint={**self._device.fingerprint(), **versions()},
+            environment=recorded_variables(os.environ),
+        )
+
+    def measure(self, command: Measure) -> Record:
+        """One round, whatever becomes of it."""
+        configuration = Configuration(command.knobs)
+        record = Record(
+            key=configuration.key,
+            knobs=command.knobs,
+            round=command.round,
+            worker=self._name,
+            started_at=utc_now(),
+            status=Status.ERROR,
+        )
+        load_s = self._load(configuration)
+        if self._load_failure is not None:
+            return replace(record, load_s=load_s, **self._load_failure)
+        assert self._pipeline is not None
+        fields = measure_round(
+            self._pipeline,
+            configuration,
+            self._device,
+            self._suite.measure,
+            Path(command.images_folder) if command.images_folder else None,
+            self._on_phase,
+        )
+        gc.collect()
+        self._device.clear()
+        changed = self._pipeline.left_changed()
+        if changed:
+            fields["notes"] = (f"the pipeline was left changed ({', '.join(changed)}): dropped",)
+            self._drop()
+        return replace(record, load_s=load_s, **fields)
+
+    def _load(self, configuration: Configuration) -> float | None:
+        """Loads what the configuration needs; seconds that it took, None where it is loaded."""
+        key = load_key(configuration)
+        if key == self._load_key:
+            return None
+        self._drop()
+        self._on_phase(LOADING)
+        self._load_key = key
+        begun_ns = self._device.now_ns()
+        try:
+            self._pipeline = self._loader.load(configuration.knobs)
+            self._device.synchronize()
+        except Exception as error:
+            self._load_failure = failure(error, self._device)
+            self._load_failure["reason"] = f"at load: {self._load_failure['reason']}"
+        return (self._device.now_ns() - begun_ns) * 1e-9
+
+    def _drop(self) -> None:
+        self._pipeline = self._load_key = self._load_failure = None
+        gc.collect()
+        self._device.clear()
+
+
+def _device_and_loader(start: Start, suite: Suite) -> tuple[Device, Loader]:
+    """The device and what loads pipelines onto it; imports torch only where it is needed."""
+    if start.device.startswith("scripted"):
+        from sdbench.devices.scripted import ScriptedDevice, read_script
+        from sdbench.pipelines.simulated import SimulatedLoader
+
+        _, _, path = start.device.partition(":")
+        scripted = ScriptedDevice(read_script(Path(path) if path else None))
+        return scripted, SimulatedLoader(scripted)
+    from sdbench.devices.select import select_device
+    from sdbench.pipelines.load import DiffusersLoader
+
+    device = select_device(start.device)
+    loader = DiffusersLoader(
+        suite.task, suite.inputs, device.torch_device, start.trust_remote_code
+    )
+    return device, loader
+
+
+def main() -> None:
+    """Serves over standard input and output, and keeps libraries' prints out of the latter."""
+    reader = os.fdopen(os.dup(0), "rb")
+    writer = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)
+    serve(reader, writer)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,126 @@
+"""A worker as the controller sees it: something to talk to, that may die or hang."""
+
+from __future__ import annotations
+
+import os
+import queue
+import signal
+import threading
+from pathlib import Path
+from typing import BinaryIO, Protocol
+
+from pydantic import ValidationError
+
+from sdbench.run.messages import (
+    COMMANDS,
+    EVENTS,
+    Finished,
+    Measure,
+    Phase,
+    Ready,
+    Refused,
+    Start,
+)
+
+_LOG_TAIL_BYTES = 4096
+
+
+class WorkerDied(Exception):
+    """The worker's process ended without an answer; the message says how, and its last words."""
+
+
+class Process(Protocol):
+    """What of a process a launcher must be able to do."""
+
+    def kill(self) -> None:
+        """Ends it at once (SIGKILL)."""
+
+    def wait(self) -> int:
+        """Its exit code, negative for a signal; returns when it has ended."""
+
+
+class WorkerProcess:
+    """A running worker.
+
+    Args:
+        name: Name of the worker in records.
+        process: Its process.
+        reader: What it writes.
+        writer: What it reads.
+        log: File of its standard error; it exists, and may be moved meanwhile.
+    """
+
+    def __init__(
+        self, name: str, process: Process, reader: BinaryIO, writer: BinaryIO, log: Path
+    ) -> None:
+        self.name = name
+        self._process = process
+        self._writer = writer
+        self._log = open(log, "rb")  # noqa: SIM115
+        self._lines: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._read, args=(reader,), daemon=True)
+        self._thread.start()
+
+    def _read(self, reader: BinaryIO) -> None:
+        try:
+            for line in reader:
+                self._lines.put(line)
+        except OSError:
+            pass
+        self._lines.put(None)
+
+    def send(self, command: Start | Measure) -> None:
+        """Sends a command; a dead worker is noticed when its answer is waited for."""
+        try:
+            self._writer.write(COMMANDS.dump_json(command) + b"\n")
+            self._writer.flush()
+        except OSError:
+            pass
+
+    def receive(self, timeout_s: float) -> Ready | Refused | Phase | Finished | None:
+        """The next event; None when none came in time. Sleeps meanwhile, without polling.
+
+        Raises:
+            WorkerDied: The process has ended.
+        """
+        try:
+            line = self._lines.get(timeout=max(0.0, timeout_s))
+        except queue.Empty:
+            return None
+        if line is None:
+            raise WorkerDied(self._last_words())
+        try:
+            return EVENTS.validate_json(line)
+        except ValidationError:
+            self.kill()
+            raise WorkerDied(f"the worker sent something that is no event: {line[:80]!r}") from None
+
+    def _last_words(self) -> str:
+        code = self._process.wait()
+        self._log.seek(0, os.SEEK_END)
+        self._log.seek(max(0, self._log.tell() - _LOG_TAIL_BYTES))
+        tail = self._log.read().decode(errors="replace")
+        lines = [line.strip() for line in tail.splitlines() if line.strip()]
+        cause = describe_exit(code)
+        return f"{cause}; its last line: {lines[-1]}" if lines else cause
+
+    def kill(self) -> None:
+        """Ends the worker at once, whatever it does."""
+        self._process.kill()
+        self._process.wait()
+        self._thread.join()
+        self._log.close()
+        try:
+            self._writer.close()
+        except OSError:
+            pass
+
+
+def describe_exit(code: int) -> str:
+    """How a worker ended, in words, from its exit code (negative for a signal)."""
+    if code >= 0:
+        return f"the worker ended with exit code {code}"
+    name = signal.Signals(-code).name
+    if name == "SIGKILL":
+        return "the worker was killed (SIGKILL: by the kernel when memory runs out, or by hand)"
+    return f"the worker crashed ({name})"

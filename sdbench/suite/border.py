@@ -1,0 +1,85 @@
+"""Where outside data becomes a `Suite`: pydantic's first fault becomes a `SuiteError`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from sdbench.errors import IllegalValue
+from sdbench.suite.errors import SuiteError, phrase_illegal, phrase_unknown
+from sdbench.suite.model import SUITES, Suite
+from sdbench.suite.quantities import RESOLVED
+from sdbench.suite.source import KeyPath, Source
+
+_UNKNOWN_KEY = ("unexpected_keyword_argument", "extra_forbidden")
+_LEGAL = {
+    "int_type": "a whole number",
+    "int_from_float": "a whole number",
+    "float_type": "a number",
+    "greater_than_equal": "a whole number from {ge} upwards",
+    "less_than_equal": "a whole number up to {le}",
+    "string_type": "a text; what looks like a number needs quotes",
+    "string_pattern_mismatch": "a name for a folder: up to 100 letters, digits, '.', '_' and '-', "
+    "beginning with a letter, a digit or '_'",
+    "tuple_type": "a list",
+    "too_short": "a list of at least one",
+    "dataclass_type": "a mapping of keys",
+}
+"""What would be legal, by pydantic's type of error, with fields of the error's context."""
+
+
+def build_suite(data: Mapping[str, Any], source: Source, *, is_resolved: bool) -> Suite:
+    """The suite that the data holds; its knob values must be canonical already.
+
+    Args:
+        data: All of a suite's fields, by alias unless ``is_resolved``.
+        source: Where they come from, for errors.
+        is_resolved: Whether the data is what `Suite.to_json` dumped.
+
+    Raises:
+        SuiteError: A key is unknown or a value is not legal.
+    """
+    try:
+        return SUITES.validate_python(
+            data,
+            context=RESOLVED if is_resolved else None,
+            by_name=is_resolved,
+            by_alias=not is_resolved,
+        )
+    except ValidationError as failure:
+        faults = failure.errors(include_url=False)
+        unknown = [fault for fault in faults if fault["type"] in _UNKNOWN_KEY]
+        raise _suite_error((unknown or faults)[0], source, is_resolved) from None
+
+
+def _suite_error(fault: ErrorDetails, source: Source, is_resolved: bool) -> SuiteError:
+    path: KeyPath = tuple(fault["loc"])
+    if fault["type"] in _UNKNOWN_KEY:
+        legal = _keys_at(path[:-1], by_alias=not is_resolved)
+        return source.error(path, phrase_unknown("key", path[-1], legal), at_key=True)
+    return source.error(path, phrase_illegal(fault["input"], _legal_for(fault)))
+
+
+def _legal_for(fault: ErrorDetails) -> Sequence[str] | str:
+    context = fault.get("ctx", {})
+    if isinstance(cause := context.get("error"), IllegalValue):
+        return cause.legal
+    if fault["type"] == "enum":
+        return re.findall(r"'([^']*)'", context["expected"])
+    legal = _LEGAL.get(fault["type"])
+    return legal.format(**context) if legal else fault["msg"]
+
+
+def _keys_at(path: KeyPath, *, by_alias: bool) -> list[str]:
+    """The legal keys of a section, from the schema that the model's annotations make."""
+    schema = SUITES.json_schema(by_alias=by_alias)
+    node: Any = schema
+    for part in path:
+        node = node["properties"][part]
+        if "$ref" in node:
+            node = schema["$defs"][node["$ref"].rpartition("/")[2]]
+    return list(node["properties"])

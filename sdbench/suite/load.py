@@ -1,0 +1,201 @@
+"""From a YAML file, or from a suite as dumped, to a validated `Suite`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from sdbench.jsontypes import JsonValue
+from sdbench.knobs.registry import KNOBS
+from sdbench.suite.border import build_suite
+from sdbench.suite.errors import SuiteError, phrase_unknown, show
+from sdbench.suite.knob_values import (
+    parse_axes,
+    parse_fixed,
+    parse_rules,
+    parse_value,
+    values_in_rules,
+)
+from sdbench.suite.model import NAME_PATTERN, Axis, Protocol, Rule, Suite
+from sdbench.suite.source import KeyPath, Source
+from sdbench.suite.yaml_file import read_yaml
+
+KNOBS_AMONG_INPUTS = ("height", "width", "guidance_scale")
+"""Knobs that are accepted under ``inputs`` too, where people look for them first."""
+
+TOP_LEVEL_KEYS = (
+    "name",
+    "pipeline",
+    "task",
+    "inputs",
+    "fixed",
+    "axes",
+    "exclude",
+    "include",
+    "measure",
+    "limits",
+    "objective",
+    "max_configurations",
+)
+
+
+def load_suite(path: Path) -> Suite:
+    """Reads a suite file.
+
+    Raises:
+        SuiteError: It cannot be read, or is not a legal suite; the message says where and why.
+    """
+    return _suite(read_yaml(path), default_name=path.stem, is_resolved=False)
+
+
+def suite_from_json(data: JsonValue, file: str | None = None) -> Suite:
+    """The suite that `Suite.to_json` dumped.
+
+    Args:
+        data: What was dumped.
+        file: The file that it was read from, for errors.
+
+    Raises:
+        SuiteError: It is not a suite, or has a knob or a value that this version does not know.
+    """
+    if not isinstance(data, Mapping):
+        raise SuiteError("holds no suite as `Suite.to_json` dumps it", file=file)
+    try:
+        axes = {axis["knob"]: axis["values"] for axis in data["axes"]}
+    except (KeyError, TypeError):
+        raise SuiteError(
+            "is not a list of axes with knob and values", file=file, key="axes"
+        ) from None
+    return _suite(Source({**data, "axes": axes}, file), default_name=None, is_resolved=True)
+
+
+def _suite(source: Source, default_name: str | None, is_resolved: bool) -> Suite:
+    data: dict[str, Any] = dict(source.data)
+    _refuse_unknown_keys(source)
+    if default_name is not None and "name" not in data:
+        data["name"] = _usable_name(source, default_name)
+    fixed = parse_fixed(source, data.get("fixed", {}))
+    fixed.update(_take_inputs(source, data, fixed))
+    fixed = {**_take_pipeline(source, data, fixed), **fixed}
+    axes = parse_axes(source, data.get("axes", {}))
+    _refuse_fixed_axes(source, fixed, axes)
+    exclude = parse_rules(source, "exclude", data.get("exclude", []))
+    include = parse_rules(source, "include", data.get("include", []))
+    _refuse_idle_rules(source, exclude, fixed, axes)
+    _refuse_rules_without_pipeline(source, include, fixed)
+    parsed = {"fixed": fixed, "axes": axes, "exclude": exclude, "include": include}
+    suite = build_suite({**data, **parsed}, source, is_resolved=is_resolved)
+    _refuse_crossed_bounds(source, suite.measure)
+    return suite
+
+
+def _refuse_unknown_keys(source: Source) -> None:
+    for key in source.data:
+        if key in TOP_LEVEL_KEYS:
+            continue
+        problem = phrase_unknown("key", key, TOP_LEVEL_KEYS)
+        if key in KNOBS:
+            problem = "unknown key: this is a knob; put it under fixed, or under axes as a list"
+        raise source.error((key,), problem, at_key=True)
+
+
+def _usable_name(source: Source, stem: str) -> str:
+    if re.fullmatch(NAME_PATTERN, stem):
+        return stem
+    problem = f"is missing, and the file's, {show(stem)}, cannot name a folder: add `name: ...`"
+    raise SuiteError(problem, file=source.file, key="name")
+
+
+def _take_inputs(
+    source: Source, data: dict[str, Any], fixed: Mapping[str, JsonValue]
+) -> dict[str, JsonValue]:
+    """Moves the knobs among the inputs out of ``data``."""
+    inputs = data.get("inputs")
+    if not isinstance(inputs, Mapping):
+        return {}
+    taken = {}
+    for knob in KNOBS_AMONG_INPUTS:
+        if knob in inputs:
+            path = ("inputs", knob)
+            if knob in fixed:
+                problem = "given under fixed too; remove one of the two"
+                raise source.error(path, problem, at_key=True)
+            taken[knob] = parse_value(source, path, knob, inputs[knob])
+    data["inputs"] = {key: value for key, value in inputs.items() if key not in taken}
+    return taken
+
+
+def _take_pipeline(
+    source: Source, data: dict[str, Any], fixed: Mapping[str, JsonValue]
+) -> dict[str, JsonValue]:
+    """Moves the pipeline out of ``data``."""
+    axes = data.get("axes")
+    swept = isinstance(axes, Mapping) and "pipeline" in axes
+    if "pipeline" not in data:
+        if swept or "pipeline" in fixed:
+            return {}
+        problem = (
+            "is missing: say what to measure, such as `pipeline: owner/name` (of the Hugging Face "
+            "hub), `pipeline: {path: ./folder}` or `pipeline: {builtin: tiny}`"
+        )
+        raise SuiteError(problem, file=source.file, key="pipeline")
+    if swept or "pipeline" in fixed:
+        section = "axes" if swept else "fixed"
+        problem = f"given under {section} too; remove one of the two"
+        raise source.error(("pipeline",), problem, at_key=True)
+    return {"pipeline": parse_value(source, ("pipeline",), "pipeline", data.pop("pipeline"))}
+
+
+def _refuse_fixed_axes(
+    source: Source, fixed: Mapping[str, JsonValue], axes: tuple[Axis, ...]
+) -> None:
+    for axis in axes:
+        if axis.knob in fixed:
+            among_inputs = axis.knob not in source.data.get("fixed", {})
+            section = "inputs" if among_inputs else "fixed"
+            problem = f"given under {section} too; a knob is either fixed or swept"
+            raise source.error(("axes", axis.knob), problem, at_key=True)
+
+
+def _refuse_idle_rules(
+    source: Source,
+    exclude: tuple[Rule, ...],
+    fixed: Mapping[str, JsonValue],
+    axes: tuple[Axis, ...],
+) -> None:
+    """A value of a rule that no configuration has is a slip that would change the sweep."""
+    swept = {axis.knob: axis.values for axis in axes}
+    for index, knob, position, value in values_in_rules(exclude):
+        possible = swept.get(knob, (fixed.get(knob, KNOBS[knob].neutral),))
+        if value in possible:
+            continue
+        is_listed = isinstance(source.data["exclude"][index][knob], list)
+        path: KeyPath = ("exclude", index, knob, *([position] if is_listed else []))
+        listed = ", ".join(KNOBS[knob].text(one) for one in possible)
+        where = "the axis has" if knob in swept else "in every configuration it is"
+        problem = f"{KNOBS[knob].text(value)} matches no configuration: {where} {listed}"
+        raise source.error(path, problem)
+
+
+def _refuse_rules_without_pipeline(
+    source: Source, include: tuple[Rule, ...], fixed: Mapping[str, JsonValue]
+) -> None:
+    for index, rule in enumerate(include):
+        if "pipeline" not in rule and "pipeline" not in fixed:
+            problem = "name the pipeline in this rule: it is an axis, so nothing else does"
+            raise source.error(("include", index), problem)
+
+
+def _refuse_crossed_bounds(source: Source, measure: Protocol) -> None:
+    given = source.data.get("measure", {})
+    for low, high in (("min_samples", "max_samples"), ("warmup", "max_warmup")):
+        least, most = getattr(measure, low), getattr(measure, high)
+        if least > most:
+            key, other = (high, low) if high in given else (low, high)
+            value, bound = getattr(measure, key), getattr(measure, other)
+            order = "below" if key == high else "above"
+            default = "" if other in given else " by default"
+            problem = f"{value} is {order} {other}, which is {bound}{default}"
+            raise source.error(("measure", key), problem)

@@ -1,0 +1,195 @@
+"""A suite, validated: what outside text becomes before anything else looks at it.
+
+The classes are plain frozen dataclasses; pydantic reads their annotations at the border
+(`sdbench.suite.load`), and the same annotations make the published JSON Schema.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, ConfigDict, Field, TypeAdapter
+
+from sdbench.jsontypes import JsonValue
+from sdbench.suite.quantities import Bytes, Count, Ratio, Seconds
+
+_STRICT = ConfigDict(extra="forbid")
+
+NAME_PATTERN = r"^[A-Za-z0-9_][A-Za-z0-9._-]{0,99}$"
+"""What every file system takes as the name of a folder, and no shell takes for an option."""
+
+DEFAULT_MAX_CONFIGURATIONS = 10_000
+"""At a second a configuration, a sweep of this size takes three hours."""
+
+
+_SomeTexts = Annotated[tuple[str, ...], Field(min_length=1)]
+
+
+def _one_or_more(raw: Any) -> Any:
+    return [raw] if isinstance(raw, str) else raw
+
+
+class Task(str, Enum):
+    """What the pipeline is asked to do."""
+
+    TEXT_TO_IMAGE = "text-to-image"
+    IMAGE_TO_IMAGE = "image-to-image"
+    INPAINTING = "inpainting"
+
+
+class Metric(str, Enum):
+    """What an objective minimises."""
+
+    LATENCY_PER_IMAGE = "latency_per_image"
+    LATENCY = "latency"
+    MEMORY = "memory"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inputs:
+    """What every configuration is asked to draw."""
+
+    __pydantic_config__ = _STRICT
+
+    prompts: Annotated[
+        _SomeTexts,
+        BeforeValidator(_one_or_more, json_schema_input_type=str | _SomeTexts),
+        Field(description="Prompts, cycled through to fill a batch."),
+    ] = ("a photo of an astronaut riding a horse on mars",)
+    negative_prompt: Annotated[str | None, Field(description="Negative prompt of every image.")] = (
+        None
+    )
+    seed: Annotated[
+        Count, Field(ge=0, description="Seed of the first image; image i uses seed + i.")
+    ] = 0
+    image: Annotated[
+        str | None,
+        Field(description="File of the picture to start from; without it, a drawn test card."),
+    ] = None
+    mask: Annotated[
+        str | None,
+        Field(description="File of the mask, white where to paint; without it, the centre."),
+    ] = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Protocol:
+    """How a configuration is measured."""
+
+    __pydantic_config__ = _STRICT
+
+    warmup: Annotated[
+        Count, Field(ge=1, le=100, description="Least number of calls before the timed ones.")
+    ] = 1
+    max_warmup: Annotated[
+        Count, Field(ge=1, le=100, description="Most calls spent on reaching a steady state.")
+    ] = 5
+    min_samples: Annotated[Count, Field(ge=1, description="Least number of timed calls.")] = 6
+    max_samples: Annotated[Count, Field(ge=1, description="Most timed calls.")] = 30
+    target_interval: Annotated[
+        Ratio,
+        Field(description="Stop when the interval's half-width is below this share of the median."),
+    ] = 0.01
+    time_budget_s: Annotated[
+        Seconds, Field(alias="time_budget", description="Longest time spent on timed calls.")
+    ] = 60.0
+    timeout_s: Annotated[
+        Seconds,
+        Field(alias="timeout", description="A configuration that takes longer is given up."),
+    ] = 600.0
+    load_timeout_s: Annotated[
+        Seconds,
+        Field(alias="load_timeout", description="A load that takes longer is given up."),
+    ] = 1800.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What a recommendation must keep to."""
+
+    __pydantic_config__ = _STRICT
+
+    memory_bytes: Annotated[
+        Bytes | None, Field(alias="memory", description="Largest peak memory.")
+    ] = None
+    latency_s: Annotated[
+        Seconds | None,
+        Field(alias="latency", description="Longest p95 latency of one call."),
+    ] = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Objective:
+    """What a recommendation minimises."""
+
+    __pydantic_config__ = _STRICT
+
+    minimize: Annotated[Metric, Field(description="What is made as small as possible.")] = (
+        Metric.LATENCY_PER_IMAGE
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Axis:
+    """A knob with the values that a suite sweeps."""
+
+    knob: str
+    values: tuple[JsonValue, ...]
+
+
+Rule = Mapping[str, tuple[JsonValue, ...]]
+"""For some knobs the values that match (in `Suite.exclude`) or are added (in `Suite.include`)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Suite:
+    """A validated suite; every knob value in it is canonical.
+
+    Attributes:
+        name: Name of the suite; its results lie in a folder of this name.
+        task: What the pipeline is asked to do.
+        inputs: What every configuration is asked to draw.
+        fixed: Values of knobs that all configurations share (the pipeline among them).
+        axes: What is swept; the last one varies fastest.
+        exclude: A configuration is left out where all values of one of these rules match; a list
+            in a rule matches each of its values.
+        include: Configurations beside the product of the axes, whatever `exclude` says; a list
+            stands for each value. A knob that the rule does not name is fixed or neutral.
+        measure: How a configuration is measured.
+        limits: What a recommendation must keep to.
+        objective: What a recommendation minimises.
+        max_configurations: A suite that stands for more configurations is refused.
+    """
+
+    __pydantic_config__ = _STRICT
+
+    name: Annotated[
+        str,
+        Field(
+            pattern=NAME_PATTERN,
+            description="Name of the suite and of its folder of results; by default the file's.",
+        ),
+    ]
+    task: Task = Task.TEXT_TO_IMAGE
+    inputs: Inputs = field(default_factory=Inputs)
+    fixed: Mapping[str, JsonValue] = field(default_factory=dict)
+    axes: tuple[Axis, ...] = ()
+    exclude: tuple[Rule, ...] = ()
+    include: tuple[Rule, ...] = ()
+    measure: Protocol = field(default_factory=Protocol)
+    limits: Limits = field(default_factory=Limits)
+    objective: Objective = field(default_factory=Objective)
+    max_configurations: Annotated[
+        Count, Field(ge=1, description="Refuse to expand to more configurations than this.")
+    ] = DEFAULT_MAX_CONFIGURATIONS
+
+    def to_json(self) -> dict[str, Any]:
+        """The suite as resolved, in the form that `sdbench.suite.load.suite_from_json` reads."""
+        dumped: dict[str, Any] = SUITES.dump_python(self, mode="json", by_alias=False)
+        return dumped
+
+
+SUITES: TypeAdapter[Suite] = TypeAdapter(Suite)

@@ -1,0 +1,82 @@
+"""The kinds of number that a suite holds, as pydantic reads them at the border.
+
+A suite file says ``time_budget: 60s``; the suite as resolved says ``time_budget_s: 60.0``. Both
+are read by the same annotations: the context `RESOLVED` tells the second from the first.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, Field, ValidationInfo, WithJsonSchema
+
+from sdbench.errors import IllegalValue
+from sdbench.units import (
+    RATIO_LEGAL,
+    SIZE_LEGAL,
+    TIME_LEGAL,
+    parse_bytes,
+    parse_ratio,
+    parse_seconds,
+)
+
+RESOLVED = {"is_resolved": True}
+"""Context of a validation whose quantities are plain numbers in bytes and seconds already."""
+
+_NUMBER = r"^\s*[0-9]*\.?[0-9]+\s*"
+SIZE_PATTERN = _NUMBER + r"([KMGT]i?)?B\s*$"
+TIME_PATTERN = _NUMBER + r"(us|ms|s|min|h)\s*$"
+RATIO_PATTERN = _NUMBER + r"%\s*$"
+
+
+def _read_by(parse: Callable[[Any], float], legal: str) -> Callable[[Any, ValidationInfo], Any]:
+    """A validator that parses what a file says and leaves what was resolved as it is."""
+
+    def read(raw: Any, info: ValidationInfo) -> Any:
+        if info.context == RESOLVED:
+            return raw
+        try:
+            quantity = parse(raw)
+        except OverflowError:
+            raise IllegalValue(raw, legal) from None
+        if not math.isfinite(quantity) or quantity <= 0:
+            raise IllegalValue(raw, legal)
+        return quantity
+
+    return read
+
+
+Count = Annotated[int, Field(strict=True)]
+"""A whole number; neither a boolean nor a text is taken for one."""
+
+Bytes = Annotated[
+    int,
+    Field(strict=True),
+    BeforeValidator(_read_by(parse_bytes, SIZE_LEGAL)),
+    WithJsonSchema({"type": "string", "pattern": SIZE_PATTERN}),
+]
+"""A size: with its unit in a file, in bytes once resolved."""
+
+Seconds = Annotated[
+    float,
+    Field(allow_inf_nan=False),
+    BeforeValidator(_read_by(parse_seconds, TIME_LEGAL)),
+    WithJsonSchema({"type": "string", "pattern": TIME_PATTERN}),
+]
+"""A duration: with its unit in a file, in seconds once resolved."""
+
+Ratio = Annotated[
+    float,
+    BeforeValidator(_read_by(parse_ratio, RATIO_LEGAL)),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "string", "pattern": RATIO_PATTERN},
+                {"type": "number", "exclusiveMinimum": 0, "maximum": 1},
+            ]
+        }
+    ),
+]
+"""A share, 1.0 = 100 %: as a percentage or a fraction in a file, as a fraction once resolved."""
