@@ -89,11 +89,26 @@ class Advice:
     @property
     def headline(self) -> str:
         """The answer in one sentence, with the limits that it keeps to."""
-        where = f"On {self.device}, {limits_text(self.limits)}:"
+        tail = f": {self.figures}" if self.figures else ""
+        return f"{self.where} {self.what}{tail}."
+
+    @property
+    def where(self) -> str:
+        """The headline's beginning: the device and the limits."""
+        return f"On {self.device}, {limits_text(self.limits)}:"
+
+    @property
+    def what(self) -> str:
+        """The headline's middle: the settings."""
         chosen = self.best.chosen
         if chosen is None:
-            return f"{where} no configuration can be recommended."
-        return f"{where} {settings(chosen.knobs, self.names)}: {figures(chosen)}."
+            return "no configuration can be recommended"
+        return settings(chosen.knobs, self.names)
+
+    @property
+    def figures(self) -> str | None:
+        """The headline's end: latency and memory; None where nothing is recommended."""
+        return figures(self.best.chosen) if self.best.chosen else None
 
     def to_json(self) -> dict[str, Any]:
         """The answer as programs read it: seconds and bytes, with the units in the names."""
@@ -122,7 +137,8 @@ def figures(m: Measurement) -> str:
     if m.peak_memory_bytes is None:
         parts.append("peak memory unknown")
     elif m.peak_memory_figure != "peak_allocated_bytes":
-        parts.append(f"{format_bytes(m.peak_memory_bytes)} {memory_word(m)}, at most in all")
+        peak = format_bytes(m.peak_memory_bytes)
+        parts.append(f"{peak} at most in all ({memory_word(m)})")
     return ", ".join(parts)
 
 

@@ -78,7 +78,7 @@ def _call(suite: Suite, knobs: Mapping[str, JsonValue], codes: Iterable[Code]) -
     assert isinstance(batch, int)
     prompt = knobs.get("prompt")
     prompts = inputs.prompts if prompt is None else (str(prompt),)
-    statements, pictures = _pictures(suite.task, inputs, knobs)
+    statements, pictures = _pictures(suite.task, inputs, batch)
     arguments = [f"prompt={_batch_of(prompts, batch)}"]
     if inputs.negative_prompt is not None:
         arguments.append(f"negative_prompt={_batch_of((inputs.negative_prompt,), batch)}")
@@ -100,18 +100,13 @@ def _batch_of(texts: tuple[str, ...], batch: int) -> str:
     return f"[{', '.join(used)}]"
 
 
-def _pictures(
-    task: Task, inputs: Inputs, knobs: Mapping[str, JsonValue]
-) -> tuple[list[str], list[str]]:
+def _pictures(task: Task, inputs: Inputs, batch: int) -> tuple[list[str], list[str]]:
     """What loads the pictures to start from, and the arguments that hand them over."""
     files = {}
     if task in _CONVERSIONS:
         files["image"] = inputs.image or "picture.png"
     if task is Task.INPAINTING:
         files["mask_image"] = inputs.mask or "mask.png"
-    width, height = knobs.get("width"), knobs.get("height")
-    resize = f".resize(({width}, {height}))" if width and height else ""
-    statements = [
-        f"{name} = load_image({string_literal(file)}){resize}" for name, file in files.items()
-    ]
-    return statements, [f"{name}={name}" for name in files]
+    times = f" * {batch}" if batch > 1 else ""
+    statements = [f"{name} = load_image({string_literal(file)})" for name, file in files.items()]
+    return statements, [f"{name}=[{name}]{times}" for name in files]

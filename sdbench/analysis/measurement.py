@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from sdbench.analysis.planned import planned_knobs
 from sdbench.jsontypes import JsonValue
 from sdbench.results.record import Figure, Record, Status
 from sdbench.results.store import Run
@@ -15,7 +16,6 @@ from sdbench.results.table import (
     P95,
     accepted_samples,
     latest_records,
-    planned_knobs,
 )
 from sdbench.statistics import Estimate, median_estimate, quantile
 

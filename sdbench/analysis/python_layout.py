@@ -12,10 +12,11 @@ INDENT = 4
 
 
 def string_literal(text: str) -> str:
-    """The literal of a text, in double quotes unless that would take escapes."""
+    """The literal of a text, in double quotes unless single ones take fewer escapes."""
     literal = repr(text)
-    if literal[0] == "'" and '"' not in text:
-        return f'"{literal[1:-1]}"'
+    if literal[0] == "'" and text.count('"') <= text.count("'"):
+        body = literal[1:-1].replace("\\'", "'").replace('"', '\\"')
+        return f'"{body}"'
     return literal
 
 

@@ -52,9 +52,7 @@ def cli() -> None:
 def main() -> None:
     """Runs the command line; errors meant for the user are printed once, without a traceback."""
     try:
-        cli.main(standalone_mode=False)
-    except click.exceptions.Exit as request:
-        sys.exit(request.exit_code)
+        sys.exit(cli.main(standalone_mode=False))
     except click.ClickException as error:
         error.show()
         sys.exit(2)

@@ -61,8 +61,10 @@ class PlainProgress:
 
 
 class TerminalProgress(PlainProgress):
-    """The same lines above a bar with the time left. It is redrawn on events only, since a
-    redraw in a timed window would disturb what is timed."""
+    """The same lines above a bar with the time left.
+
+    It is redrawn on events only: a redraw in a timed window would disturb what is timed.
+    """
 
     def __init__(self, configurations: Sequence[Configuration], bar: Progress) -> None:
         super().__init__(configurations)

@@ -49,9 +49,9 @@ def run(
     max_configurations: int | None,
 ) -> None:
     """Measure a suite and say which settings to use."""
+    from sdbench.analysis.completeness import completeness
     from sdbench.analysis.recommend import recommend_for_run
     from sdbench.cli.progress import progress_for
-    from sdbench.analysis.completeness import completeness
     from sdbench.report.text import advice_text
     from sdbench.results.store import read_run
     from sdbench.run.environment import worker_environment

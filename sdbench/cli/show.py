@@ -32,9 +32,9 @@ def show(suite_path: Path, as_json: bool, max_configurations: int | None) -> Non
     varying = varying_knobs(planned)
     shared = {name: value for name, value in planned[0].knobs.items() if name not in varying}
     loads = len({load_key(item) for item in planned})
-    click.echo(
-        f"{suite.name}: {suite.task.value}, configurations: {len(planned)}, loads: {loads}"
-    )
+    click.echo(f"{suite.name}: {suite.task.value}, configurations: {len(planned)}, loads: {loads}")
     click.echo(f"all with: {describe(shared)}")
     for number, item in enumerate(planned, start=1):
-        click.echo(f"{number:>{len(str(len(planned)))}}  {item.key}  {describe(item.knobs, varying)}")
+        click.echo(
+            f"{number:>{len(str(len(planned)))}}  {item.key}  {describe(item.knobs, varying)}"
+        )

@@ -57,12 +57,14 @@ class Device(Protocol):
         slug: Its name in a run's folder: letters, digits and dashes.
         torch_device: Where torch puts tensors, such as ``cpu`` or ``cuda:0``.
         has_own_clock: Whether marks are the device's own events, apart from the host's clock.
+        sees_compiled_memory: Whether `watch_memory` sees what compiled modules allocate.
     """
 
     label: str
     slug: str
     torch_device: str
     has_own_clock: bool
+    sees_compiled_memory: bool
 
     def fingerprint(self) -> Mapping[str, JsonValue]:
         """What must be equal for two runs on this kind of device to be comparable."""

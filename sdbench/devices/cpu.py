@@ -12,12 +12,18 @@ from typing import Any
 import torch
 
 from sdbench.devices.base import DeviceState, MemoryPeaks, MemoryWatch
-from sdbench.devices.host_memory import peak_rss, reset_peak_rss
+from sdbench.devices.host_memory import PeakRss
 from sdbench.devices.tensor_bytes import TensorBytes
 from sdbench.jsontypes import JsonValue
 from sdbench.results.record import Figure
 
 _CPU_INFO = Path("/proc/cpuinfo")
+
+_ALLOCATOR_FAILURES = (
+    "DefaultCPUAllocator: can't allocate memory",
+    "DefaultCPUAllocator: not enough memory",
+)
+"""How torch's allocator says, on POSIX and on Windows, that memory ran out."""
 
 
 class CpuDevice:
@@ -26,6 +32,7 @@ class CpuDevice:
     slug = "cpu"
     torch_device = "cpu"
     has_own_clock = False
+    sees_compiled_memory = False
 
     def __init__(self) -> None:
         self.label = f"CPU: {_cpu_model()}"
@@ -52,14 +59,16 @@ class CpuDevice:
 
     @contextmanager
     def watch_memory(self, resident: Iterable[Any]) -> Iterator[MemoryWatch]:
-        reset_peak_rss()
+        rss = PeakRss()
         with TensorBytes(resident) as counter:
-            yield _CpuMemoryWatch(counter)
+            yield _CpuMemoryWatch(counter, rss)
 
     def is_out_of_memory(self, error: BaseException) -> bool:
         if isinstance(error, (MemoryError, torch.OutOfMemoryError)):
             return True
-        return isinstance(error, RuntimeError) and "not enough memory" in str(error)
+        return isinstance(error, RuntimeError) and any(
+            words in str(error) for words in _ALLOCATOR_FAILURES
+        )
 
     def clear(self) -> None:
         return None
@@ -69,8 +78,9 @@ class CpuDevice:
 
 
 class _CpuMemoryWatch:
-    def __init__(self, counter: TensorBytes) -> None:
+    def __init__(self, counter: TensorBytes, rss: PeakRss) -> None:
         self._counter = counter
+        self._rss = rss
         self.enter_stage = counter.enter_stage
         self.leave_stage = counter.leave_stage
 
@@ -79,7 +89,7 @@ class _CpuMemoryWatch:
             allocated_bytes=Figure.measured(self._counter.peak_bytes, "live tensor bytes"),
             reserved_bytes=Figure.absent("the CPU's allocator reserves nothing of its own"),
             device_used_bytes=Figure.absent("on the CPU see the resident memory of the process"),
-            rss_bytes=peak_rss(),
+            rss_bytes=self._rss.figure(),
             allocated_bytes_by_stage=dict(self._counter.peak_bytes_by_stage),
         )
 

@@ -12,16 +12,20 @@ from typing import Any
 import torch
 
 from sdbench.devices.base import OTHER_STAGE, DeviceState, MemoryPeaks, MemoryWatch
-from sdbench.devices.host_memory import peak_rss, reset_peak_rss
+from sdbench.devices.host_memory import PeakRss
 from sdbench.devices.nvml import NvmlMonitor
 from sdbench.jsontypes import JsonValue
 from sdbench.results.record import Figure
+
+_LIBRARY_FAILURES = ("CUDA error: out of memory", "_STATUS_ALLOC_FAILED")
+"""How the driver, cuBLAS and cuDNN say that memory ran out, past torch's allocator."""
 
 
 class CudaDevice:
     """A CUDA GPU by its index, as torch counts them."""
 
     has_own_clock = True
+    sees_compiled_memory = True
 
     def __init__(self, index: int) -> None:
         properties = torch.cuda.get_device_properties(index)
@@ -29,7 +33,7 @@ class CudaDevice:
         self.slug = re.sub(r"[^a-z0-9]+", "-", self.label.lower()).strip("-")
         self.torch_device = f"cuda:{index}"
         self._properties = properties
-        self._monitor = NvmlMonitor(f"GPU-{properties.uuid}")
+        self._monitor = NvmlMonitor(str(properties.uuid))
         torch.cuda.set_device(index)
 
     def fingerprint(self) -> Mapping[str, JsonValue]:
@@ -59,16 +63,21 @@ class CudaDevice:
 
     @contextmanager
     def watch_memory(self, resident: Iterable[Any]) -> Iterator[MemoryWatch]:
-        reset_peak_rss()
+        rss = PeakRss()
         self.synchronize()
         torch.cuda.empty_cache()
         torch.cuda.reset_peak_memory_stats(self.torch_device)
-        yield _CudaMemoryWatch(self.torch_device, self._monitor)
+        yield _CudaMemoryWatch(self.torch_device, self._monitor, rss)
 
     def is_out_of_memory(self, error: BaseException) -> bool:
-        return isinstance(error, torch.OutOfMemoryError)
+        if isinstance(error, (MemoryError, torch.OutOfMemoryError)):
+            return True
+        return isinstance(error, RuntimeError) and any(
+            words in str(error) for words in _LIBRARY_FAILURES
+        )
 
     def clear(self) -> None:
+        torch._C._cuda_clearCublasWorkspaces()  # they would count as the next configuration's
         torch.cuda.empty_cache()
 
     def state(self) -> DeviceState:
@@ -78,9 +87,10 @@ class CudaDevice:
 class _CudaMemoryWatch:
     """Reads and resets the allocator's peak where a stage begins or ends."""
 
-    def __init__(self, torch_device: str, monitor: NvmlMonitor) -> None:
+    def __init__(self, torch_device: str, monitor: NvmlMonitor, rss: PeakRss) -> None:
         self._device = torch_device
         self._monitor = monitor
+        self._rss = rss
         self._stage = OTHER_STAGE
         self._allocated: dict[str, int] = defaultdict(int)
         self._reserved_bytes = 0
@@ -106,11 +116,12 @@ class _CudaMemoryWatch:
         used = self._monitor.used_memory()
         if used.value is not None:
             remark = "read once after the call, while its memory was still held: a lower bound"
-            used = Figure.measured(used.value, f"{remark}; {used.reason}" if used.reason else remark)
+            remarks = filter(None, (remark, used.reason))
+            used = Figure.measured(used.value, "; ".join(remarks))
         return MemoryPeaks(
             allocated_bytes=Figure.measured(max(self._allocated.values())),
             reserved_bytes=Figure.measured(self._reserved_bytes),
             device_used_bytes=used,
-            rss_bytes=peak_rss(),
+            rss_bytes=self._rss.figure(),
             allocated_bytes_by_stage=dict(self._allocated),
         )

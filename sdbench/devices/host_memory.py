@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import re
 from pathlib import Path
@@ -16,27 +17,28 @@ _RESET_PEAK = "5"
 _PEAK = re.compile(rb"^VmHWM:\s*(\d+) kB$", re.MULTILINE)
 
 
-def reset_peak_rss() -> None:
-    """Starts a new peak, after giving the heap's free pages back to the kernel.
+class PeakRss:
+    """Peak resident memory of this process since this object was made.
 
-    Without the latter, pages that an earlier configuration left in the heap would count as this
-    one's. Where the kernel has no such reset, `peak_rss` says so.
+    Begins by giving the heap's free pages back to the kernel: pages that an earlier configuration
+    left there would count as this one's.
     """
-    try:
-        ctypes.CDLL(None).malloc_trim(0)
-    except (OSError, AttributeError):
-        pass
-    try:
-        _CLEAR_REFS.write_text(_RESET_PEAK)
-    except OSError:
-        pass
 
+    def __init__(self) -> None:
+        self._reason: str | None = None
+        with contextlib.suppress(OSError, AttributeError):
+            ctypes.CDLL(None).malloc_trim(0)
+        try:
+            _CLEAR_REFS.write_text(_RESET_PEAK)
+        except OSError as error:
+            problem = error.strerror or type(error).__name__
+            self._reason = f"this system cannot reset a process's peak resident memory: {problem}"
 
-def peak_rss() -> Figure:
-    """Peak resident memory in bytes since `reset_peak_rss`, or None with the reason."""
-    if not _CLEAR_REFS.exists():
-        return Figure.absent("this system cannot reset a process's peak resident memory")
-    match = _PEAK.search(_STATUS.read_bytes())
-    if match is None:
-        return Figure.absent("the kernel does not report VmHWM")
-    return Figure.measured(int(match[1]) * 1024)
+    def figure(self) -> Figure:
+        """The peak in bytes, or None with the reason."""
+        if self._reason is not None:
+            return Figure.absent(self._reason)
+        match = _PEAK.search(_STATUS.read_bytes())
+        if match is None:
+            return Figure.absent("the kernel does not report VmHWM")
+        return Figure.measured(int(match[1]) * 1024)

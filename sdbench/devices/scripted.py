@@ -113,6 +113,7 @@ class ScriptedDevice:
 
     torch_device = "cuda"
     has_own_clock = False
+    sees_compiled_memory = True
     slug = "scripted"
 
     def __init__(self, script: Script) -> None:

@@ -24,7 +24,7 @@ def select_device(word: str) -> Device:
 
         return CpuDevice()
     name, _, number = "cuda:0".partition(":") if word in ("auto", "cuda") else word.partition(":")
-    if name == "cuda" and number.isdigit() and int(number) < count:
+    if name == "cuda" and number.isdecimal() and int(number) < count:
         from sdbench.devices.cuda import CudaDevice
 
         return CudaDevice(int(number))

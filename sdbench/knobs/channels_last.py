@@ -8,6 +8,8 @@ from typing import Any
 from sdbench.jsontypes import JsonValue
 from sdbench.knobs.base import Applied, Code, SetupKnob, Switch, Unsupported
 
+_OFFLOADS_THAT_KEEP_COPIES = ("sequential", "group")
+
 
 class ChannelsLastKnob(Switch, SetupKnob):
     name = "channels_last"
@@ -18,6 +20,11 @@ class ChannelsLastKnob(Switch, SetupKnob):
     ) -> Applied:
         import torch
 
+        if knobs["offload"] in _OFFLOADS_THAT_KEEP_COPIES:
+            raise Unsupported(
+                f"offload {knobs['offload']} brings weights to the device from its own copies, so "
+                "channels_last changes nothing"
+            )
         models = [
             model
             for model in (getattr(pipe, "unet", None), getattr(pipe, "vae", None))

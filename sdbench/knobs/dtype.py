@@ -34,7 +34,7 @@ class DtypeKnob(Choice, LoadKnob):
         denoiser = getattr(pipe, "unet", None) or getattr(pipe, "transformer", None)
         if denoiser is not None and denoiser.dtype != wanted:
             raise Unsupported(
-                f"{type(denoiser).__name__} was loaded as {denoiser.dtype} in spite of dtype {value}"
+                f"{type(denoiser).__name__} was loaded as {denoiser.dtype}, though dtype is {value}"
             )
 
     def code(self, value: JsonValue) -> Code:

@@ -20,7 +20,7 @@ class OffloadKnob(Choice, LoadKnob):
             return
         if torch_device == "cpu":
             raise Unsupported(
-                "offload moves weights between an accelerator and host memory; this device is the CPU"
+                "offload moves weights between an accelerator and host memory; this is the CPU"
             )
         import torch
 

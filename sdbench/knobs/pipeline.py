@@ -38,8 +38,14 @@ class PipelineKnob(LoadKnob):
                     raise IllegalValue(value, ["true", "false"])
             elif not isinstance(value, str) or not value:
                 raise IllegalValue(value, f"a text for {key}")
-        if raw.get("builtin", BUILTIN_PIPELINES[0]) not in BUILTIN_PIPELINES:
-            raise IllegalValue(raw["builtin"], BUILTIN_PIPELINES)
+        if "builtin" in raw:
+            if raw["builtin"] not in BUILTIN_PIPELINES:
+                raise IllegalValue(raw["builtin"], BUILTIN_PIPELINES)
+            for option in OPTIONS:
+                if option in raw:
+                    raise IllegalValue(
+                        option, "builtin alone: it is built in code, without options"
+                    )
         return {key: raw[key] for key in sorted(raw)}
 
     def schema(self) -> dict[str, Any]:

@@ -130,33 +130,35 @@ class SchedulerKnob(SetupKnob):
     def apply(
         self, pipe: Any, value: JsonValue, knobs: Mapping[str, JsonValue], torch_device: str
     ) -> Applied:
-        class_name, options = _resolve(value)
         shipped = pipe.scheduler
-        scheduler_class = _import_class(class_name or type(shipped).__name__)
+        name, options = _resolve(value)
+        class_name = name or type(shipped).__name__
+        scheduler_class = _import_class(class_name)
         if not _is_compatible(scheduler_class, shipped):
             names = sorted(compatible.__name__ for compatible in shipped.compatibles)
             raise Unsupported(
-                f"{scheduler_class.__name__} does not fit a pipeline made for "
+                f"{class_name} does not fit a pipeline made for "
                 f"{type(shipped).__name__}; compatible are {', '.join(names)}"
             )
-        legal = [name for name in inspect.signature(scheduler_class.__init__).parameters][1:]
+        legal = list(inspect.signature(scheduler_class.__init__).parameters)[1:]
         for option in options:
             if option not in legal:
                 raise Unsupported(
-                    f"{scheduler_class.__name__} has no option {option!r}; it has {', '.join(legal)}"
+                    f"{class_name} has no option {option!r}; it has {', '.join(legal)}"
                 )
         try:
             pipe.scheduler = scheduler_class.from_config(shipped.config, **options)
         except (ValueError, NotImplementedError, ImportError) as error:
-            raise Unsupported(f"{scheduler_class.__name__} refuses these options: {error}") from None
+            raise Unsupported(f"{class_name} refuses these options: {error}") from None
 
         def undo() -> None:
             pipe.scheduler = shipped
 
-        ignored = {name for name, wanted in options.items() if pipe.scheduler.config[name] != wanted}
+        taken = pipe.scheduler.config
+        ignored = sorted(name for name, wanted in options.items() if taken[name] != wanted)
         if ignored:
             undo()
-            raise Unsupported(f"{scheduler_class.__name__} ignored {', '.join(sorted(ignored))}")
+            raise Unsupported(f"{class_name} ignored {', '.join(ignored)}")
         return Applied(undo)
 
     def code(self, value: JsonValue) -> Code:

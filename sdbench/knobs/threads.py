@@ -21,7 +21,7 @@ class ThreadsKnob(PositiveInteger, SetupKnob):
         if torch_device != "cpu":
             raise Unsupported(f"threads is for the CPU device; this one is {torch_device}")
         before = torch.get_num_threads()
-        torch.set_num_threads(value)  # type: ignore[arg-type]
+        torch.set_num_threads(value)
         return Applied(undo=lambda: torch.set_num_threads(before))
 
     def code(self, value: JsonValue) -> Code:

@@ -32,6 +32,11 @@ class _VaePartsKnob(Switch, SetupKnob):
         vae = getattr(pipe, "vae", None)
         if vae is None or not hasattr(vae, self.flag):
             raise Unsupported(f"the VAE of {type(pipe).__name__} has no {self.method}")
+        if not hasattr(vae, self.worker):
+            raise Unsupported(
+                f"{type(vae).__name__} has no {self.worker} that would show whether {self.name} "
+                "took effect"
+            )
         if getattr(vae, self.flag):
             raise Unsupported(f"{self.name} is on already, so turning it on changes nothing")
         getattr(vae, f"enable_{self.method}")()

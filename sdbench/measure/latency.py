@@ -9,7 +9,7 @@ from typing import Any
 
 from sdbench.devices.base import Device, DeviceState
 from sdbench.measure.stopping import stop_reason
-from sdbench.measure.throttling import accepted_samples, is_throttled
+from sdbench.measure.throttling import accepted_samples, throttle_marks
 from sdbench.measure.timing import StageMarks, Timing, time_call
 from sdbench.measure.warmup import is_warm
 from sdbench.pipelines.base import Call
@@ -24,7 +24,7 @@ class Samples:
     Attributes:
         timings: Every timed call, in order.
         throttled: For each, whether the device was throttled.
-        states: The device before the first and after the last of them.
+        states: The device before the first and after each of them.
         stop_reason: Why no further one was taken; None while sampling.
         is_unstable: Whether too many were throttled to set them aside.
     """
@@ -65,27 +65,19 @@ def sample(call: Call, device: Device, protocol: Protocol) -> Samples:
     marks = StageMarks(device)
     gc.collect()
     begun_ns = device.now_ns()
-    fastest_clock_mhz: float | None = None
-    before = device.state()
-    samples.states.append(before)
+    samples.states.append(device.state())
     with call.observed(marks):
         while samples.stop_reason is None:
             timing, _ = time_call(call, device, marks)
-            after = device.state()
-            for state in (before, after):
-                clock = state.get("sm_clock_mhz")
-                if isinstance(clock, (int, float)):
-                    fastest_clock_mhz = max(fastest_clock_mhz or 0.0, clock)
             samples.timings.append(timing)
-            samples.throttled.append(is_throttled((before, after), fastest_clock_mhz))
-            before = after
+            samples.states.append(device.state())
             _decide(samples, (device.now_ns() - begun_ns) * 1e-9, protocol)
-    samples.states.append(before)
     return samples
 
 
 def _decide(samples: Samples, spent_s: float, protocol: Protocol) -> None:
     every_s = [timing.wall_s for timing in samples.timings]
+    samples.throttled = throttle_marks(samples.states)
     accepted_s = accepted_samples(every_s, samples.throttled)
     samples.is_unstable = accepted_s is None
     counted_s = every_s if accepted_s is None else accepted_s

@@ -87,8 +87,8 @@ def _measure(
     fields["images_per_call"] = call.images_per_call
     on_phase("first call")
     fields["first_call_s"], images = first_call(call, device)
-    call.verify(images)
     fields["effective"] = call.effective()
+    call.verify(images)
     on_phase("memory")
     peaks, images = measure_memory(call, device)
     fields |= _memory_fields(peaks)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 from sdbench.devices.base import DeviceState
 
@@ -22,7 +23,7 @@ def is_throttled(states: Sequence[DeviceState], fastest_clock_mhz: float | None)
 
     Args:
         states: Readings before and after it; a device that tells nothing is not throttled.
-        fastest_clock_mhz: The fastest SM clock seen so far, or None.
+        fastest_clock_mhz: The fastest SM clock seen, or None.
     """
     for state in states:
         reasons = state.get("clock_event_reasons")
@@ -36,6 +37,17 @@ def is_throttled(states: Sequence[DeviceState], fastest_clock_mhz: float | None)
         ):
             return True
     return False
+
+
+def throttle_marks(states: Sequence[DeviceState]) -> list[bool]:
+    """For each sample, whether the device was throttled.
+
+    Args:
+        states: Readings before the first sample and after each one.
+    """
+    clocks = [c for s in states if isinstance(c := s.get("sm_clock_mhz"), (int, float))]
+    fastest = max(clocks, default=None)
+    return [is_throttled(pair, fastest) for pair in pairwise(states)]
 
 
 def accepted_samples(samples: Sequence[float], throttled: Sequence[bool]) -> list[float] | None:

@@ -28,13 +28,11 @@ class StageObserver(Protocol):
 
 
 class Call(Protocol):
-    """One call of a configured pipeline, which can be repeated and draws the same each time.
+    """One call of a configured pipeline, which can be repeated and draws the same each time."""
 
-    Attributes:
-        images_per_call: Images that it draws.
-    """
-
-    images_per_call: int
+    @property
+    def images_per_call(self) -> int:
+        """Images that it draws."""
 
     def prepare(self) -> None:
         """Does what a user does before the call (seeding), outside of the timed window."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
@@ -11,17 +12,24 @@ from sdbench.knobs.base import CallKnob, Request, SetupKnob
 from sdbench.knobs.registry import KNOBS
 from sdbench.pipelines.base import StageObserver
 from sdbench.pipelines.effective import effective_state, modules
-from sdbench.pipelines.inputs import call_arguments, for_task, generators
+from sdbench.pipelines.inputs import call_arguments, generators
 from sdbench.pipelines.stages import observed_stages
 from sdbench.suite.configuration import Configuration
 from sdbench.suite.model import Inputs, Task
 
 
 class DiffusersPipeline:
-    """A diffusers pipeline on its device, ready to be configured."""
+    """A diffusers pipeline on its device, ready to be configured.
+
+    Args:
+        pipe: The pipeline for the task.
+        task: What it is asked to do.
+        inputs: What it is asked to draw.
+        torch_device: Where it runs, such as ``cpu`` or ``cuda:0``.
+    """
 
     def __init__(self, pipe: Any, task: Task, inputs: Inputs, torch_device: str) -> None:
-        self._pipe = for_task(pipe, task)
+        self._pipe = pipe
         self._task = task
         self._inputs = inputs
         self._torch_device = torch_device
@@ -43,6 +51,7 @@ class DiffusersPipeline:
         return [name for name in state if state[name] != self._initial_state[name]]
 
     def _configure(self, configuration: Configuration, undo: ExitStack) -> DiffusersCall:
+        self._copy_scheduler(undo)
         checks: list[Callable[[Sequence[Any]], None]] = []
         request = Request(
             prompts=self._inputs.prompts,
@@ -64,6 +73,12 @@ class DiffusersPipeline:
                 )
         arguments = call_arguments(self._pipe, self._task, self._inputs, request)
         return DiffusersCall(self._pipe, request, arguments, tuple(checks))
+
+    def _copy_scheduler(self, undo: ExitStack) -> None:
+        """A scheduler keeps tensors of its last call: the copy takes them along when it goes."""
+        shipped = self._pipe.scheduler
+        self._pipe.scheduler = copy.deepcopy(shipped)
+        undo.callback(setattr, self._pipe, "scheduler", shipped)
 
 
 @dataclass(slots=True)

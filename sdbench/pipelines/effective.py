@@ -27,17 +27,13 @@ def effective_state(pipe: Any) -> dict[str, Any]:
         },
         "attention_processors": {
             name: dict(
-                sorted(
-                    Counter(_processor_text(p) for p in model.attn_processors.values()).items()
-                )
+                sorted(Counter(_processor_text(p) for p in model.attn_processors.values()).items())
             )
             for name, model in attention_models(pipe)
         },
         "dtypes": {name: _dtype_text(module) for name, module in modules(pipe).items()},
         "compiled": [
-            name
-            for name, module in modules(pipe).items()
-            if module._compiled_call_impl is not None
+            name for name, module in modules(pipe).items() if module._compiled_call_impl is not None
         ],
         "memory_formats": {
             name: "channels_last"
@@ -50,7 +46,10 @@ def effective_state(pipe: Any) -> dict[str, Any]:
             if (value := getattr(getattr(pipe, "vae", None), flag, None)) is not None
         },
         "threads": torch.get_num_threads(),
-        "tf32": torch.backends.cuda.matmul.allow_tf32,
+        "tf32": {
+            "matmul": torch.backends.cuda.matmul.allow_tf32,
+            "cudnn": torch.backends.cudnn.allow_tf32,
+        },
     }
 
 

@@ -9,16 +9,22 @@ from typing import Any
 import torch
 from PIL import Image, ImageDraw
 
+from sdbench.errors import SdbenchError
 from sdbench.knobs.base import Request, Unsupported
 from sdbench.suite.model import Inputs, Task
 
 _TEST_CARD_PIXELS = 512
 
 
+class InputError(SdbenchError):
+    """A picture or mask that cannot be read."""
+
+
 def call_arguments(pipe: Any, task: Task, inputs: Inputs, request: Request) -> dict[str, Any]:
     """Keyword arguments of ``pipe(...)`` for a request, but for the generators.
 
     Raises:
+        InputError: A picture of the suite cannot be read.
         Unsupported: The pipeline's call has no such argument. It would often be swallowed by
             ``**kwargs`` and change nothing.
     """
@@ -65,13 +71,18 @@ def for_task(pipe: Any, task: Task) -> Any:
         converted = kinds[task].from_pipe(pipe, dtype=pipe.dtype)
     except ValueError as error:
         raise Unsupported(f"{type(pipe).__name__} cannot do {task.value}: {error}") from None
-    converted.set_progress_bar_config(disable=True)
     return converted
 
 
 def _open(path: str) -> Image.Image:
-    with Image.open(path) as image:
-        return image.convert("RGB")
+    try:
+        with Image.open(path) as image:
+            return image.convert("RGB")
+    except OSError as error:
+        problem = error.strerror or "it is no picture"
+        raise InputError(
+            f"the picture {path} of the suite's inputs cannot be read: {problem}"
+        ) from None
 
 
 def _test_card() -> Image.Image:

@@ -12,6 +12,7 @@ from sdbench.jsontypes import JsonValue
 from sdbench.knobs.base import LoadKnob
 from sdbench.knobs.registry import KNOBS
 from sdbench.pipelines.diffusers_pipeline import DiffusersPipeline
+from sdbench.pipelines.inputs import for_task
 from sdbench.suite.model import Inputs, Task
 
 
@@ -51,6 +52,7 @@ class DiffusersLoader:
         source = knobs["pipeline"]
         assert isinstance(source, Mapping)
         pipe = self._from_source(source, arguments)
+        pipe = for_task(pipe, self._task)  # before offloading, whose hooks it would not take over
         pipe.set_progress_bar_config(disable=True)
         for knob in load_knobs:
             knob.after_load(pipe, knobs[knob.name], self._torch_device)
@@ -70,7 +72,9 @@ class DiffusersLoader:
 
         name = source.get("id", source.get("path"))
         if "path" in source and not Path(source["path"]).is_dir():
-            raise LoadError(f"there is no folder {name}; `path` names a folder with model_index.json")
+            raise LoadError(
+                f"there is no folder {name}; `path` names a folder that has a model_index.json"
+            )
         try:
             return DiffusionPipeline.from_pretrained(name, **arguments)
         except (OSError, ValueError) as error:

@@ -26,8 +26,10 @@ _MODULE_STAGES = {
     "text_encoder": TEXT_ENCODING,
     "text_encoder_2": TEXT_ENCODING,
     "text_encoder_3": TEXT_ENCODING,
+    "text_encoder_4": TEXT_ENCODING,
     "unet": DENOISER,
     "transformer": DENOISER,
+    "transformer_2": DENOISER,
     "safety_checker": SAFETY_CHECKER,
 }
 _METHOD_STAGES = (
@@ -42,10 +44,12 @@ _REPORT = "_sdbench_report"
 def observed_stages(pipe: Any, observer: StageObserver) -> Iterator[None]:
     """While entered, ``observer`` is told of every stage of ``pipe``'s calls."""
     undo: list[Callable[[], None]] = []
+    observed: list[Any] = []
     try:
         for name, stage in _MODULE_STAGES.items():
             module = getattr(pipe, name, None)
-            if module is not None:
+            if module is not None and not any(module is other for other in observed):
+                observed.append(module)
                 undo.append(_observe_module(module, stage, observer))
         for name, method, stage in _METHOD_STAGES:
             component = getattr(pipe, name, None)
@@ -62,13 +66,14 @@ def _reporting_subclass(original: type) -> type:
     """Cached, since torch.compile recompiles for a class it has not seen."""
 
     def __call__(self: Any, *args: Any, **kwargs: Any) -> Any:
-        return self.__dict__[_REPORT](original.__call__, self, *args, **kwargs)  # type: ignore[operator]
+        return self.__dict__[_REPORT](original.__call__, self, *args, **kwargs)
 
-    return type(original.__name__, (original,), {"__call__": __call__})
+    names = {"__module__": original.__module__, "__qualname__": original.__qualname__}
+    return type(original.__name__, (original,), {"__call__": __call__, **names})
 
 
 def _observe_module(module: Any, stage: str, observer: StageObserver) -> Callable[[], None]:
-    original = type(module)
+    original: Any = type(module)
     module.__dict__[_REPORT] = _reporter(stage, observer)
     module.__class__ = _reporting_subclass(original)
 

@@ -11,9 +11,11 @@ from sdbench.analysis.frontier import frontier
 from sdbench.analysis.measurement import Measurement
 from sdbench.analysis.reasons import work_words
 from sdbench.analysis.wording import estimate_text, interval_text, setting, shortened
-from sdbench.knobs.registry import KNOBS
 from sdbench.results.table import MEMORY_FIGURES
 from sdbench.units import format_bytes
+
+LONGEST_LABEL = 32
+"""Characters of an entry of the legend."""
 
 PEAK = "peak_memory_bytes"
 
@@ -29,9 +31,7 @@ _LABELS = {
 def chart_data(measured: Sequence[Measurement], advice: Advice) -> Mapping[str, Any]:
     """Points, the frontiers of each amount of work, and the limit. Seconds and bytes."""
     plotted = [m for m in measured if m.latency_per_image and m.peak_memory_bytes is not None]
-    figures = [
-        name for name in _LABELS if any(_reader(name)(m) is not None for m in plotted)
-    ]
+    figures = [name for name in _LABELS if any(_reader(name)(m) is not None for m in plotted)]
     limit = advice.limits.memory_bytes
     return {
         "figures": [{"name": name, "label": _LABELS[name]} for name in figures],
@@ -81,7 +81,7 @@ def _point(m: Measurement, advice: Advice) -> dict[str, Any]:
         "is_recommended": advice.best.chosen is not None and m.key == advice.best.chosen.key,
         "settings": [setting(name, m.knobs[name]) for name in advice.names if name in m.knobs],
         "knobs": {
-            name: shortened(KNOBS[name].text(m.knobs[name]), 24)
+            name: shortened(setting(name, m.knobs[name]), LONGEST_LABEL)
             for name in advice.names
             if name in m.knobs
         },

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 
+from sdbench.analysis.planned import planned_knobs
 from sdbench.errors import SdbenchError
 from sdbench.report.files import write_atomically
 from sdbench.results.record import RECORDS
@@ -38,7 +39,7 @@ def export(run: Run, format: str, path: Path) -> None:
 
 
 def _csv(run: Run, path: Path) -> None:
-    table(run).to_csv(path, index=False)
+    table(run, planned_knobs(run)).to_csv(path, index=False)
 
 
 def _parquet(run: Run, path: Path) -> None:
@@ -48,7 +49,7 @@ def _parquet(run: Run, path: Path) -> None:
         raise ExportError(
             "Parquet needs the package pyarrow: pip install 'sdbench[parquet]', or export as csv"
         ) from None
-    table(run).to_parquet(path, engine="pyarrow", index=False)
+    table(run, planned_knobs(run)).to_parquet(path, engine="pyarrow", index=False)
 
 
 def _json(run: Run, path: Path) -> None:

@@ -9,7 +9,7 @@ from sdbench.analysis.advice import Advice, p95_text
 from sdbench.analysis.measurement import Measurement
 from sdbench.analysis.wording import FIGURE_WORDS, estimate_text, interval_text
 from sdbench.knobs.registry import KNOBS
-from sdbench.results.record import Figure, Origin
+from sdbench.results.record import NOT_REACHED, Figure, Origin
 from sdbench.results.table import MEMORY_FIGURES, attention_processors, scheduler_class
 from sdbench.statistics import Estimate
 from sdbench.units import format_bytes
@@ -120,7 +120,7 @@ def table_view(measured: Sequence[Measurement], advice: Advice) -> TableView:
             m.key,
             position,
             m.status_word,
-            m is advice.best.chosen or (advice.best.chosen or m).key == m.key != "",
+            advice.best.chosen is not None and m.key == advice.best.chosen.key,
             tuple(_numbered(column.cell(m), remarks) for column in columns),
             _reason(m),
         )
@@ -183,7 +183,8 @@ def _estimate_cell(estimate: Estimate | None) -> Cell:
 def _memory_column(name: str, label: str, hint: str) -> Column:
     def cell(m: Measurement) -> Cell:
         figure = m.memory.get(name)
-        return Cell(DASH) if figure is None else _figure_cell(figure)
+        told_by_status = m.latency is None and figure == NOT_REACHED
+        return Cell(DASH) if figure is None or told_by_status else _figure_cell(figure)
 
     return Column(label, cell, hint=hint)
 

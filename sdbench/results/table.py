@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from sdbench.jsontypes import JsonValue, canonical_json
 from sdbench.knobs.registry import KNOBS
 from sdbench.results.record import Figure, Record, Status
 from sdbench.results.store import Run
@@ -39,29 +40,6 @@ def latest_records(run: Run) -> dict[str, Record | None]:
     return latest
 
 
-def planned_knobs(run: Run) -> dict[str, Mapping[str, Any]]:
-    """The knobs of each configuration by key: from its record, or else from the suite.
-
-    A configuration is left out where neither tells, as in a suite that this version cannot read.
-    """
-    known = {record.key: record.knobs for record in run.records}
-    if run.missing_keys:
-        known = {**_suite_knobs(run), **known}
-    return known
-
-
-def _suite_knobs(run: Run) -> dict[str, Mapping[str, Any]]:
-    from sdbench.errors import SdbenchError
-    from sdbench.suite.expand import configurations
-    from sdbench.suite.load import suite_from_json
-
-    try:
-        planned = configurations(suite_from_json(run.info.suite))
-    except SdbenchError:
-        return {}
-    return {configuration.key: configuration.knobs for configuration in planned}
-
-
 def accepted_samples(record: Record) -> tuple[float, ...]:
     """The timed calls, in seconds, that the estimate rests on.
 
@@ -78,36 +56,38 @@ def accepted_samples(record: Record) -> tuple[float, ...]:
 def scheduler_class(record: Record) -> str | None:
     """Class of the scheduler that really ran, where the record tells."""
     seen = record.effective.get("scheduler")
-    if isinstance(seen, Mapping):
-        seen = seen.get("class")
-    return None if seen is None else str(seen)
+    return str(seen["class"]) if isinstance(seen, Mapping) and "class" in seen else None
 
 
 def attention_processors(record: Record) -> str | None:
     """Attention processors that really ran, as ``unet: AttnProcessor2_0``."""
-    seen = record.effective.get("attention")
-    if isinstance(seen, Mapping):
-        parts = (f"{component}: {_joined(names)}" for component, names in seen.items())
-        return "; ".join(parts) or None
-    return None if seen is None else _joined(seen)
+    seen = record.effective.get("attention_processors")
+    if not isinstance(seen, Mapping):
+        return None
+    return (
+        "; ".join(f"{part}: {', '.join(map(str, names))}" for part, names in seen.items()) or None
+    )
 
 
-def _joined(names: Any) -> str:
-    is_list = isinstance(names, Sequence) and not isinstance(names, str)
-    return ", ".join(map(str, names)) if is_list else str(names)
-
-
-def table(run: Run) -> DataFrame:
+def table(
+    run: Run, planned_knobs: Mapping[str, Mapping[str, JsonValue]] | None = None
+) -> DataFrame:
     """A row for each configuration, from its latest record, in the order of the plan.
 
-    Columns: ``key``; one for each knob; ``status`` (``missing`` where there is no record) and
-    ``reason``; latencies in seconds; each memory figure in bytes with its origin and, where it is
-    not available, the reason; ``stage_<name>_s`` with the median seconds of a stage in one call;
-    what really ran; and notes.
+    Args:
+        run: The run.
+        planned_knobs: The knobs of configurations by key, for those that have no record
+            (`sdbench.analysis.planned.planned_knobs`); their cells are empty otherwise.
+
+    Returns:
+        Columns: ``key``; one for each knob; ``status`` (``missing`` where there is no record) and
+        ``reason``; latencies in seconds; each memory figure in bytes with its origin and, where it
+        is not available, the reason; ``stage_<name>_s`` with the median seconds of a stage in one
+        call; what really ran; and notes.
     """
     import pandas as pd
 
-    knobs = planned_knobs(run)
+    knobs = {**(planned_knobs or {}), **{record.key: record.knobs for record in run.records}}
     rows = [
         {
             "key": key,
@@ -188,8 +168,6 @@ def stage_medians(record: Record) -> dict[str, float]:
 def _cell(value: Any) -> Any:
     """A knob's value for a cell: mappings and lists as text, plain values as they are."""
     if isinstance(value, (Mapping, list, tuple)):
-        from sdbench.jsontypes import canonical_json
-
         return canonical_json(value)
     return value
 

@@ -88,7 +88,7 @@ class Controller:
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._kill_worker()
+        self.kill_worker()
         self._launcher.close()
 
     def start_worker(self) -> Ready:
@@ -116,7 +116,7 @@ class Controller:
             raise WorkerRefused(f"no worker could be started: {death}") from None
         if isinstance(answer, Ready):
             return answer
-        self._kill_worker()
+        self.kill_worker()
         if isinstance(answer, Refused):
             raise WorkerRefused(answer.reason)
         raise WorkerRefused(f"a worker did not start within {_START_TIMEOUT_S:g} s")
@@ -175,14 +175,15 @@ class Controller:
                 progress.phase(configuration, phase)
         except WorkerDied as death:
             reason = f"{death} (in phase: {phase or 'set-up'})"
-        self._kill_worker()
+        self.kill_worker()
         if phase == LOADING:
             self._deaths_at_load[key] += 1
         return _record_without_worker(
             configuration, number, worker.name, started_at, status, reason
         )
 
-    def _kill_worker(self) -> None:
+    def kill_worker(self) -> None:
+        """Ends the worker; the next round starts another."""
         if self._worker is not None:
             self._worker.kill()
             self._worker = None

@@ -1,8 +1,9 @@
-"""Starts workers by fork from a process that has imported torch and diffusers, but has never
-touched a device: seconds are paid once, and a further worker costs a fraction of one.
+"""Starts workers by fork from a process that has imported torch, but never touched a device.
 
-Started by the controller as ``python -m sdbench.run.forkserver FD``, where FD is a socket. Each
-request comes with a socket for the new worker:
+The seconds of the imports are paid once, and a further worker costs a fraction of one.
+
+Started by the controller as ``python -m sdbench.run.forkserver FD MODULE...``, where FD is a
+socket and the modules are imported first. Each request comes with a socket for the new worker:
 
     {"fork": "path of the worker's log"} + socket   -> {"pid": 123}
     {"wait": 123}                                    -> {"exit": -9}    as subprocess's returncode
@@ -10,20 +11,23 @@ request comes with a socket for the new worker:
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import signal
 import socket
 import sys
+from collections.abc import Sequence
 
 _MAX_MESSAGE_BYTES = 65536
 
 
-def main(control_fd: int) -> None:
+def main(control_fd: int, modules: Sequence[str]) -> None:
     """Forks and waits as asked, until the controller closes the socket."""
     control = socket.socket(fileno=control_fd)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    _import_what_workers_need()
+    for module in modules:
+        importlib.import_module(module)
     while True:
         message, fds, _, _ = socket.recv_fds(control, _MAX_MESSAGE_BYTES, 1)
         if not message:
@@ -36,14 +40,6 @@ def main(control_fd: int) -> None:
             _, status = os.waitpid(request["wait"], 0)
             answer = {"exit": os.waitstatus_to_exitcode(status)}
         control.sendall(json.dumps(answer).encode())
-
-
-def _import_what_workers_need() -> None:
-    import sdbench.devices.select
-    import sdbench.devices.cpu
-    import sdbench.pipelines.load
-    import sdbench.run.worker
-    import sdbench.pipelines.tiny  # noqa: F401
 
 
 def _fork(control: socket.socket, fd: int, log: str) -> int:
@@ -70,4 +66,4 @@ def _fork(control: socket.socket, fd: int, log: str) -> int:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]))
+    main(int(sys.argv[1]), sys.argv[2:])

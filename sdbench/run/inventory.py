@@ -40,7 +40,9 @@ class FoundDevice:
     @property
     def details(self) -> str:
         """The facts in one line."""
-        return ", ".join(f"{name} {value}" for name, value in self.facts.items() if name != "device")
+        return ", ".join(
+            f"{name} {value}" for name, value in self.facts.items() if name != "device"
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -16,6 +16,15 @@ from sdbench.run.worker_process import WorkerProcess
 
 _NVIDIA_DRIVER = Path("/dev/nvidiactl")
 _MAX_MESSAGE_BYTES = 65536
+
+IMPORTED_ONCE = (
+    "sdbench.run.worker",
+    "sdbench.devices.select",
+    "sdbench.devices.cpu",
+    "sdbench.pipelines.load",
+    "sdbench.pipelines.tiny",
+)
+"""What takes a worker seconds to import: with these come torch, diffusers and transformers."""
 
 
 class Launcher(Protocol):
@@ -49,7 +58,7 @@ class SpawnLauncher:
 
     def start(self, name: str, log: Path) -> WorkerProcess:
         """A new worker in a process group of its own, so that Ctrl-C does not reach it."""
-        with open(log, "ab") as errors:
+        with log.open("ab") as errors:
             process = subprocess.Popen(
                 [sys.executable, "-m", "sdbench.run.worker"],
                 stdin=subprocess.PIPE,
@@ -66,10 +75,18 @@ class SpawnLauncher:
 
 
 class ForkServerLauncher:
-    """Starts workers from `sdbench.run.forkserver`, which is started with the first of them."""
+    """Starts workers from `sdbench.run.forkserver`, which is started with the first of them.
 
-    def __init__(self, environment: Mapping[str, str]) -> None:
+    Args:
+        environment: The workers' environment variables.
+        modules: What is imported before the first fork.
+    """
+
+    def __init__(
+        self, environment: Mapping[str, str], modules: Sequence[str] = IMPORTED_ONCE
+    ) -> None:
         self._environment = dict(environment)
+        self._modules = modules
         self._control: socket.socket | None = None
         self._server: subprocess.Popen[bytes] | None = None
 
@@ -88,9 +105,12 @@ class ForkServerLauncher:
 
     def _start_server(self, log: Path) -> socket.socket:
         self._control, theirs = socket.socketpair()
-        with theirs, open(log, "ab") as errors:
+        with theirs, log.open("ab") as errors:
             self._server = subprocess.Popen(
-                [sys.executable, "-m", "sdbench.run.forkserver", str(theirs.fileno())],
+                [
+                    *(sys.executable, "-m", "sdbench.run.forkserver", str(theirs.fileno())),
+                    *self._modules,
+                ],
                 stdin=subprocess.DEVNULL,
                 stdout=errors,
                 stderr=errors,

@@ -1,19 +1,19 @@
 """What the controller and a worker say to each other: one JSON object a line.
 
-    controller                            worker
-        | -- Start ------------------------> |
-        | <------------------------ Ready -- |   (or Refused, and the worker ends)
-        | -- Measure ----------------------> |
-        | <------------------------ Phase -- |   any number, outside of timed windows
-        | <--------------------- Finished -- |
-        |        (end of input) -----------> |   the worker ends
+controller                            worker
+    | -- Start ------------------------> |
+    | <------------------------ Ready -- |   (or Refused, and the worker ends)
+    | -- Measure ----------------------> |
+    | <------------------------ Phase -- |   any number, outside of timed windows
+    | <--------------------- Finished -- |
+    |        (end of input) -----------> |   the worker ends
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal, Union
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, TypeAdapter
 
@@ -95,8 +95,8 @@ class Finished:
 
 LOADING = "loading"
 
-Command = Annotated[Union[Start, Measure], Field(discriminator="type")]
-Event = Annotated[Union[Ready, Refused, Phase, Finished], Field(discriminator="type")]
+Command = Annotated[Start | Measure, Field(discriminator="type")]
+Event = Annotated[Ready | Refused | Phase | Finished, Field(discriminator="type")]
 
 COMMANDS: TypeAdapter[Start | Measure] = TypeAdapter(Command)
 EVENTS: TypeAdapter[Ready | Refused | Phase | Finished] = TypeAdapter(Event)

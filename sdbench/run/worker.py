@@ -11,7 +11,6 @@ import gc
 import os
 import queue
 import signal
-import sys
 import threading
 from dataclasses import replace
 from pathlib import Path
@@ -72,8 +71,11 @@ def serve(reader: BinaryIO, writer: BinaryIO) -> None:
 
 
 def _read_in_background(reader: BinaryIO) -> queue.SimpleQueue[Start | Measure]:
-    """Commands as they come. The end of input, also in the middle of a round, ends the worker:
-    a controller that was killed leaves no worker behind."""
+    """Commands as they come.
+
+    The end of input, also in the middle of a round, ends the worker: a controller that was killed
+    leaves no worker behind.
+    """
     commands: queue.SimpleQueue[Start | Measure] = queue.SimpleQueue()
 
     def read() -> None:
@@ -174,7 +176,7 @@ def _device_and_loader(start: Start, suite: Suite) -> tuple[Device, Loader]:
     from sdbench.pipelines.load import DiffusersLoader
 
     device = select_device(start.device)
-    loader = DiffusersLoader(
+    loader: Loader = DiffusersLoader(
         suite.task, suite.inputs, device.torch_device, start.trust_remote_code
     )
     return device, loader
@@ -189,4 +191,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

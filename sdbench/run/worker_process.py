@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import queue
 import signal
 import threading
 from pathlib import Path
-from typing import BinaryIO, Protocol
+from typing import IO, Protocol
 
 from pydantic import ValidationError
 
@@ -51,31 +52,28 @@ class WorkerProcess:
     """
 
     def __init__(
-        self, name: str, process: Process, reader: BinaryIO, writer: BinaryIO, log: Path
+        self, name: str, process: Process, reader: IO[bytes], writer: IO[bytes], log: Path
     ) -> None:
         self.name = name
         self._process = process
+        self._reader = reader
         self._writer = writer
-        self._log = open(log, "rb")  # noqa: SIM115
+        self._log = log.open("rb")
         self._lines: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
-        self._thread = threading.Thread(target=self._read, args=(reader,), daemon=True)
+        self._thread = threading.Thread(target=self._read, daemon=True)
         self._thread.start()
 
-    def _read(self, reader: BinaryIO) -> None:
-        try:
-            for line in reader:
+    def _read(self) -> None:
+        with contextlib.suppress(OSError):
+            for line in self._reader:
                 self._lines.put(line)
-        except OSError:
-            pass
         self._lines.put(None)
 
     def send(self, command: Start | Measure) -> None:
         """Sends a command; a dead worker is noticed when its answer is waited for."""
-        try:
+        with contextlib.suppress(OSError):
             self._writer.write(COMMANDS.dump_json(command) + b"\n")
             self._writer.flush()
-        except OSError:
-            pass
 
     def receive(self, timeout_s: float) -> Ready | Refused | Phase | Finished | None:
         """The next event; None when none came in time. Sleeps meanwhile, without polling.
@@ -109,11 +107,9 @@ class WorkerProcess:
         self._process.kill()
         self._process.wait()
         self._thread.join()
-        self._log.close()
-        try:
-            self._writer.close()
-        except OSError:
-            pass
+        for stream in (self._log, self._reader, self._writer):
+            with contextlib.suppress(OSError):
+                stream.close()
 
 
 def describe_exit(code: int) -> str:

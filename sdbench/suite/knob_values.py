@@ -122,7 +122,8 @@ def _parse_values(
         value = parse_value(source, (*path, index), knob, raw_value)
         first = first_index.setdefault(canonical_json(value), index)
         if first != index:
-            problem = f"{show(raw_value)} is given twice, first as {dotted((*path, first))}"
+            claim = "is given twice, first as" if raw_value == raw[first] else "means the same as"
+            problem = f"{show(raw_value)} {claim} {dotted((*path, first))}"
             raise source.error((*path, index), problem)
         values.append(value)
     return tuple(values)

@@ -1,0 +1,235 @@
+"""The commands, as a user types them. They run in the test's process; no torch is needed."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import factories
+import pytest
+
+from sdbench import __version__
+from sdbench.cli.main import COMMANDS, main
+from sdbench.results.record import Status
+
+SUITE = """
+pipeline: {builtin: tiny}
+axes:
+  scheduler: [euler, ddim]
+  steps: [2, 4]
+measure: {min_samples: 2, max_samples: 2}
+"""
+
+
+@pytest.fixture
+def sdbench(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> Callable[..., tuple[int, str, str]]:
+    """Runs a command line in an empty folder: exit code, output, errors."""
+    monkeypatch.chdir(tmp_path)
+
+    def call(*arguments: str) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["sdbench", *arguments])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        output, errors = capsys.readouterr()
+        return int(ended.value.code or 0), output, errors
+
+    return call
+
+
+Call = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def suite(tmp_path: Path) -> str:
+    (tmp_path / "suite.yaml").write_text(SUITE)
+    return "suite.yaml"
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_has_help_with_an_example(sdbench: Call, command: str) -> None:
+    code, output, _ = sdbench(command, "--help")
+    assert code == 0
+    assert "Example: sdbench " + command in " ".join(output.split())
+
+
+def test_help_lists_every_command_with_what_it_does(sdbench: Call) -> None:
+    _, output, _ = sdbench("--help")
+    words = " ".join(output.split())
+    for command, summary in COMMANDS.items():
+        assert f"{command} {summary}" in words
+
+
+def test_the_version_is_printed(sdbench: Call) -> None:
+    assert sdbench("--version") == (0, f"sdbench, version {__version__}\n", "")
+
+
+def test_show_lists_what_would_be_measured_in_order(sdbench: Call, suite: str) -> None:
+    code, output, _ = sdbench("show", suite)
+    assert code == 0
+    assert [line.split("  ")[-1] for line in output.splitlines()[2:]] == [
+        "scheduler euler, steps 2",
+        "scheduler euler, steps 4",
+        "scheduler ddim, steps 2",
+        "scheduler ddim, steps 4",
+    ]
+
+
+def test_show_prints_keys_and_knobs_for_programs(sdbench: Call, suite: str) -> None:
+    _, output, _ = sdbench("show", suite, "--json")
+    shown = json.loads(output)
+    assert shown["schema"] == 1
+    assert len({item["key"] for item in shown["configurations"]}) == 4
+    assert shown["configurations"][0]["knobs"]["scheduler"] == "euler"
+
+
+def test_a_wrong_suite_is_one_message_and_exit_code_2(sdbench: Call, tmp_path: Path) -> None:
+    (tmp_path / "wrong.yaml").write_text(SUITE.replace("ddim", "dimm"))
+    code, output, errors = sdbench("show", "wrong.yaml")
+    assert (code, output) == (2, "")
+    assert errors.startswith(
+        "sdbench: wrong.yaml:4: axes.scheduler[1]: 'dimm' is not legal: did you mean 'ddim'?"
+    )
+    assert "Traceback" not in errors
+
+
+def test_an_unknown_command_and_an_unknown_option_are_exit_code_2(sdbench: Call) -> None:
+    assert sdbench("runn")[0] == 2
+    assert sdbench("show", "--nothing")[0] == 2
+
+
+def test_schema_prints_the_published_schema(sdbench: Call) -> None:
+    _, output, _ = sdbench("schema")
+    published = Path(__file__).parents[2] / "suites" / "suite.schema.json"
+    assert output == published.read_text()
+
+
+def test_a_run_ends_with_its_recommendation_and_exit_code_0(sdbench: Call, suite: str) -> None:
+    code, output, errors = sdbench("run", suite, "--device", "scripted", "--report", "r.html")
+    assert (code, errors) == (0, "")
+    assert output.startswith("Scripted device: 4 configurations\ninto results/suite/")
+    assert "[4/4] ok " in output
+    assert "On Scripted device, no memory limit was given:" in " ".join(output.split())
+    assert "4 configurations: 4 ok" in output
+    assert Path("r.html").read_text().startswith("<!doctype html>")
+
+
+def test_a_run_with_holes_says_so_by_exit_code_3(sdbench: Call, suite: str, tmp_path: Path) -> None:
+    script = tmp_path / "script.json"
+    script.write_text(json.dumps({"faults": [{"fault": "error", "knobs": {"steps": 4}}]}))
+    code, output, _ = sdbench("run", suite, "--device", f"scripted:{script}")
+    assert code == 3
+    assert "4 configurations: 2 ok, 2 error" in output
+    assert "RuntimeError: the script says so" in output
+
+
+def test_out_of_memory_is_an_answer_and_exit_code_0(
+    sdbench: Call, suite: str, tmp_path: Path
+) -> None:
+    script = tmp_path / "script.json"
+    script.write_text(json.dumps({"faults": [{"fault": "oom", "knobs": {"steps": 4}}]}))
+    code, output, _ = sdbench("run", suite, "--device", f"scripted:{script}")
+    assert code == 0
+    assert "4 configurations: 2 ok, 2 oom" in output
+
+
+def test_a_device_that_is_not_there_is_exit_code_2(sdbench: Call, suite: str) -> None:
+    code, _, errors = sdbench("run", suite, "--device", "scripted:nothing.json")
+    assert code == 2
+    assert errors.startswith("sdbench: nothing.json is no script of a device")
+
+
+def test_recommend_takes_limits_and_prints_json(sdbench: Call, tmp_path: Path) -> None:
+    records = [
+        factories.record(steps=4, scheduler="euler", samples_s=factories.around(1.0)),
+        factories.record(steps=4, scheduler="ddim", samples_s=factories.around(2.0)),
+    ]
+    factories.run(tmp_path / "results", records)
+    code, output, _ = sdbench("recommend", "results", "--memory", "4GiB", "--json")
+    advice = json.loads(output)
+    assert code == 0
+    assert advice["recommendation"]["knobs"]["scheduler"] == "euler"
+    assert advice["limits"]["memory_bytes"] == 4 * 2**30
+
+
+def test_recommend_refuses_a_limit_without_a_unit(sdbench: Call, tmp_path: Path) -> None:
+    factories.run(tmp_path / "results", [factories.record(steps=4)])
+    code, _, errors = sdbench("recommend", "results", "--memory", "4")
+    assert code == 2
+    assert "a size with its unit" in errors
+
+
+def test_a_folder_without_a_run_is_exit_code_3(sdbench: Call) -> None:
+    code, _, errors = sdbench("recommend", "nowhere")
+    assert code == 3
+    assert errors.startswith("sdbench: nowhere is neither a run nor a folder of runs")
+
+
+@pytest.mark.parametrize("ending", ["csv", "parquet", "json"])
+def test_export_writes_by_the_files_ending(sdbench: Call, tmp_path: Path, ending: str) -> None:
+    factories.run(tmp_path / "results", [factories.record(steps=4)])
+    code, output, _ = sdbench("export", "results", "-o", f"table.{ending}")
+    assert (code, output) == (0, f"wrote table.{ending}\n")
+    assert Path(f"table.{ending}").stat().st_size > 0
+
+
+def test_export_refuses_an_unknown_ending(sdbench: Call, tmp_path: Path) -> None:
+    factories.run(tmp_path / "results", [factories.record(steps=4)])
+    code, _, errors = sdbench("export", "results", "-o", "table.xlsx")
+    assert code == 2
+    assert "ends in none of .csv, .parquet, .json" in errors
+
+
+def test_report_writes_a_file_also_of_a_run_that_failed(sdbench: Call, tmp_path: Path) -> None:
+    factories.run(tmp_path / "results", [factories.record(status=Status.OOM, steps=4)])
+    code, output, _ = sdbench("report", "results", "-o", "report.html")
+    assert (code, output) == (0, "wrote report.html\n")
+
+
+NO_TORCH = """
+import sys
+from sdbench.cli.main import main
+sys.argv = ["sdbench", *sys.argv[1:]]
+try:
+    main()
+finally:
+    print("heavy:", sorted({"torch", "diffusers", "transformers"} & set(sys.modules)))
+"""
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--help"],
+        ["show", "suite.yaml"],
+        ["schema"],
+        ["recommend", "results"],
+        ["report", "results"],
+        ["export", "results", "-o", "table.csv"],
+        ["run", "suite.yaml", "--device", "scripted"],
+        ["devices"],
+    ],
+    ids=" ".join,
+)
+def test_no_command_imports_torch(suite: str, tmp_path: Path, arguments: list[str]) -> None:
+    factories.run(tmp_path / "results", [factories.record(steps=4)])
+    finished = subprocess.run(
+        [sys.executable, "-c", NO_TORCH, *arguments],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert finished.stdout.splitlines()[-1] == "heavy: []"
+
+
+def test_devices_lists_the_cpu(sdbench: Call) -> None:
+    code, output, _ = sdbench("devices", "--json")
+    found = json.loads(output)
+    assert code == 0
+    assert found["devices"][0]["word"] == "cpu"
+    assert found["versions"]["torch"]

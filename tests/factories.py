@@ -1,0 +1,129 @@
+"""Records, runs and suites in one line each, for tests of everything that reads them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from sdbench.results.record import Figure, Record, Status, StopReason
+from sdbench.results.store import Run, RunInfo, RunWriter, read_run
+from sdbench.suite.configuration import Configuration
+from sdbench.suite.model import Suite
+from sdbench.units import MIB
+
+STARTED_AT = "2026-01-02T03:04:05Z"
+PIPELINE = {"builtin": "tiny"}
+STEADY_S = (0.98, 0.99, 1.0, 1.0, 1.01, 1.02)
+"""Six samples around one second: the median is 1.0, and its 95 % interval their whole range."""
+
+
+def knobs(**values: Any) -> Mapping[str, Any]:
+    """One value for every knob: those given, the tiny pipeline, and neutral ones."""
+    return Configuration.of({"pipeline": PIPELINE, **values}).knobs
+
+
+def around(median_s: float, spread: float = 0.02) -> tuple[float, ...]:
+    """Six samples whose median is ``median_s``, and whose interval is +- ``spread`` of it."""
+    return tuple(median_s * (1 + spread * share) for share in (-1, -0.5, 0, 0, 0.5, 1))
+
+
+def record(
+    *,
+    status: Status = Status.OK,
+    samples_s: Sequence[float] | None = None,
+    allocated_mib: float | None = 200,
+    reserved_mib: float | None = None,
+    device_used_mib: float | None = None,
+    rss_mib: float | None = 900,
+    fields: Mapping[str, Any] | None = None,
+    **knob_values: Any,
+) -> Record:
+    """A record of the configuration that ``knob_values`` make.
+
+    Args:
+        status: How the round ended; one that did not end well has no samples and no memory.
+        samples_s: Timed calls in seconds; `STEADY_S` for a round that ended ``ok``.
+        allocated_mib: Memory figures in MiB; None stands for a figure that is not available.
+        reserved_mib: See ``allocated_mib``.
+        device_used_mib: See ``allocated_mib``.
+        rss_mib: See ``allocated_mib``.
+        fields: Further fields of `Record`, which win over all others.
+        knob_values: Values that differ from neutral.
+    """
+    values = knobs(**knob_values)
+    has_samples = status in (Status.OK, Status.UNSTABLE)
+    samples = tuple(samples_s if samples_s is not None else STEADY_S if has_samples else ())
+    content: dict[str, Any] = {
+        "key": Configuration(values).key,
+        "knobs": values,
+        "worker": "worker-1",
+        "started_at": STARTED_AT,
+        "status": status,
+        "reason": None if status is Status.OK else f"it ended {status.value}",
+        "samples_s": samples,
+        "is_outlier": tuple(False for _ in samples),
+        "is_throttled": tuple(False for _ in samples),
+        "stop_reason": StopReason.CONVERGED if samples else None,
+        "images_per_call": values["batch_size"] if samples else None,
+    }
+    if has_samples:
+        content |= {
+            "load_s": 0.5,
+            "first_call_s": 2.0,
+            "peak_allocated_bytes": mebibytes(allocated_mib),
+            "peak_reserved_bytes": mebibytes(reserved_mib),
+            "peak_device_used_bytes": mebibytes(device_used_mib),
+            "peak_rss_bytes": mebibytes(rss_mib),
+        }
+    return Record(**{**content, **(fields or {})})
+
+
+def mebibytes(value_mib: float | None) -> Figure:
+    """A measured figure in bytes, or one that is not available."""
+    if value_mib is None:
+        return Figure.absent("this device does not tell")
+    return Figure.measured(int(value_mib * MIB))
+
+
+def info(
+    suite: Suite, planned_keys: Iterable[str], *, device: str = "Test CPU", **fields: Any
+) -> RunInfo:
+    """What holds for all records of a run of ``suite``."""
+    content: dict[str, Any] = {
+        "suite": suite.to_json(),
+        "device": device,
+        "fingerprint": {"device": device, "torch": "2.13.0"},
+        "environment": {"python": "3.11.7", "torch_device": "cpu"},
+        "started_at": STARTED_AT,
+        "planned_keys": tuple(planned_keys),
+    }
+    if "suite_json" in fields:
+        content["suite"] = fields.pop("suite_json")
+    return RunInfo(**{**content, **fields})
+
+
+def run(
+    folder: Path,
+    records: Sequence[Record],
+    *,
+    suite: Suite | None = None,
+    missing: Iterable[str] = (),
+    **info_fields: Any,
+) -> Run:
+    """A run that was written to a folder below ``folder``, and read back.
+
+    Args:
+        folder: An existing folder.
+        records: Its records; their configurations are planned in this order.
+        suite: Its suite; one named ``test`` without axes where none is given.
+        missing: Keys of further planned configurations, without a record.
+        info_fields: Fields of `RunInfo` in place of the usual ones; ``suite_json`` is for suites
+            that `Suite` cannot express.
+    """
+    keys = [*dict.fromkeys(r.key for r in records), *missing]
+    run_info = info(suite or Suite(name="test", fixed={"pipeline": PIPELINE}), keys, **info_fields)
+    with RunWriter.create(folder / "run", run_info) as writer:
+        for one in records:
+            writer.append(one)
+    return read_run(folder / "run")

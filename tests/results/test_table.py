@@ -1,0 +1,120 @@
+import pandas as pd
+from factories import PIPELINE, around, info, record, run
+
+from sdbench.results.record import Figure, Origin, Status, StopReason
+from sdbench.results.store import Run
+from sdbench.results.table import accepted_samples, latest_records, table
+from sdbench.suite.configuration import Configuration
+from sdbench.suite.model import Suite
+from sdbench.units import MIB
+
+
+def test_there_is_a_row_for_each_configuration_in_the_order_of_the_plan(tmp_path):
+    fast, slow = record(steps=2), record(steps=4)
+    swapped = info(Suite(name="test", fixed={"pipeline": PIPELINE}), (slow.key, fast.key))
+    rows = table(Run(tmp_path, swapped, (fast, slow)))
+    assert list(rows["key"]) == [slow.key, fast.key]
+    assert list(rows["steps"]) == [4, 2]
+
+
+def test_the_latest_record_of_a_configuration_counts(tmp_path):
+    first, second = record(samples_s=around(1)), record(samples_s=around(2), fields={"round": 1})
+    rows = table(run(tmp_path, [first, second]))
+    assert list(rows["latency_s"]) == [2.0]
+
+
+def test_a_planned_configuration_without_a_record_is_a_row_that_says_so(tmp_path):
+    absent = Configuration.of({"pipeline": PIPELINE, "steps": 4})
+    incomplete = run(tmp_path, [record(steps=2)], missing=[absent.key])
+    last = table(incomplete, {absent.key: absent.knobs}).iloc[-1]
+    assert last["status"] == "missing"
+    assert "not measured" in last["reason"]
+    assert last["steps"] == 4
+    assert last["latency_s"] is pd.NA
+
+
+def test_a_missing_configuration_of_unknown_knobs_has_empty_cells(tmp_path):
+    rows = table(run(tmp_path, [record(steps=2)], missing=["0123456789ab"]))
+    assert rows.iloc[-1]["steps"] is pd.NA
+
+
+def test_latency_comes_with_its_interval_p95_and_share_of_an_image(tmp_path):
+    samples = (1.0, 1.2, 1.4, 1.6, 1.8, 2.0)
+    row = table(run(tmp_path, [record(samples_s=samples, batch_size=4)])).iloc[0]
+    # Median of six: (1.4 + 1.6) / 2; the 95 % interval of six samples is their whole range;
+    # p95 lies at position 0.95 * 5 = 4.75: 1.8 + 0.75 * 0.2.
+    assert row["latency_s"] == 1.5
+    assert (row["latency_low_s"], row["latency_high_s"]) == (1.0, 2.0)
+    assert abs(row["latency_p95_s"] - 1.95) < 1e-12
+    assert row["latency_per_image_s"] == 0.375
+    assert row["samples"] == 6
+
+
+def test_one_sample_has_no_interval(tmp_path):
+    row = table(run(tmp_path, [record(samples_s=(1.0,))])).iloc[0]
+    assert row["latency_s"] == 1.0
+    assert row["latency_low_s"] is pd.NA
+    assert row["latency_high_s"] is pd.NA
+
+
+def test_a_memory_figure_comes_with_its_origin_or_its_reason(tmp_path):
+    inferred = Figure(300 * MIB, Origin.INFERRED, "from the context's usual size")
+    one = record(fields={"peak_device_used_bytes": inferred})
+    row = table(run(tmp_path, [one])).iloc[0]
+    assert row["peak_allocated_bytes"] == 200 * MIB
+    assert row["peak_allocated_bytes_origin"] == "measured"
+    assert row["peak_device_used_bytes_origin"] == "inferred"
+    assert row["peak_reserved_bytes"] is pd.NA
+    assert row["peak_reserved_bytes_reason"] == "this device does not tell"
+
+
+def test_stages_are_medians_and_stand_beside_what_really_ran(tmp_path):
+    one = record(
+        fields={
+            "stages_s": {"denoiser": (0.7, 0.9, 0.8), "vae_decode": (0.1, 0.1, 0.3)},
+            "denoiser_evaluations": 20,
+            "effective": {
+                "scheduler": {"class": "PNDMScheduler", "config": {}},
+                "attention_processors": {"unet": {"AttnProcessor2_0": 32}, "vae": {"Other": 2}},
+            },
+            "notes": ("first", "second"),
+        }
+    )
+    row = table(run(tmp_path, [one])).iloc[0]
+    assert (row["stage_denoiser_s"], row["stage_vae_decode_s"]) == (0.8, 0.1)
+    assert row["denoiser_evaluations"] == 20
+    assert row["scheduler_class"] == "PNDMScheduler"
+    assert row["attention_processors"] == "unet: AttnProcessor2_0; vae: Other"
+    assert row["notes"] == "first; second"
+
+
+def test_whole_numbers_stay_whole_beside_gaps_and_mixed_knobs_become_text(tmp_path):
+    records = [
+        record(attention_slicing="auto"),
+        record(attention_slicing=2),
+        record(attention_slicing="max", status=Status.OOM),
+    ]
+    rows = table(run(tmp_path, records))
+    assert str(rows["peak_allocated_bytes"].dtype) == "Int64"
+    assert list(rows["attention_slicing"]) == ["auto", "2", "max"]
+
+
+def test_throttled_samples_do_not_count_unless_the_round_is_unstable():
+    marks = {"is_throttled": (False, True), "stop_reason": StopReason.MAX_SAMPLES}
+    assert accepted_samples(record(samples_s=(1.0, 9.0), fields=marks)) == (1.0,)
+    unstable = record(status=Status.UNSTABLE, samples_s=(1.0, 9.0), fields=marks)
+    assert accepted_samples(unstable) == (1.0, 9.0)
+
+
+def test_samples_are_never_all_left_out():
+    all_marked = {"is_throttled": (True, True)}
+    assert accepted_samples(record(samples_s=(1.0, 9.0), fields=all_marked)) == (1.0, 9.0)
+
+
+def test_what_was_measured_beside_the_plan_comes_after_it(tmp_path):
+    planned, beside = record(steps=2), record(steps=4)
+    plan = info(Suite(name="test", fixed={"pipeline": PIPELINE}), (planned.key,))
+    assert list(latest_records(Run(tmp_path, plan, (beside, planned)))) == [
+        planned.key,
+        beside.key,
+    ]

@@ -1,0 +1,28 @@
+from __future__ import annotations
+
+from sdbench.run.environment import recorded_variables, versions, worker_environment
+
+
+def test_a_worker_keeps_what_decides_where_and_how_torch_runs() -> None:
+    kept = {
+        "PATH": "/bin",
+        "LD_LIBRARY_PATH": "/opt/cuda/lib64",
+        "CUDA_VISIBLE_DEVICES": "1",
+        "HF_HOME": "/models",
+        "TORCH_LOGS": "recompiles",
+        "NCCL_DEBUG": "INFO",
+        "OMP_NUM_THREADS": "4",
+    }
+    assert worker_environment({**kept, "EDITOR": "vi", "SECRET": "x"}) == kept
+
+
+def test_no_token_is_written_down() -> None:
+    assert recorded_variables({"HF_TOKEN": "secret", "CUDA_VISIBLE_DEVICES": "0"}) == {
+        "CUDA_VISIBLE_DEVICES": "0"
+    }
+
+
+def test_versions_name_what_is_installed_and_what_is_not() -> None:
+    found = versions()
+    assert found["torch"] is not None
+    assert "xformers" in found

@@ -1,0 +1,77 @@
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from sdbench.results.record import Status
+from sdbench.run.controller import Controller, Job
+from sdbench.run.environment import worker_environment
+from sdbench.run.launch import ForkServerLauncher, SpawnLauncher, launcher_for
+from sdbench.run.session import Order, run_suite
+from sdbench.run.worker_process import WorkerDied
+
+from .conftest import Recorder
+
+ENVIRONMENT = worker_environment(os.environ)
+
+
+def fork_server() -> ForkServerLauncher:
+    """One that imports what a scripted device needs, and no torch."""
+    return ForkServerLauncher(ENVIRONMENT, modules=("sdbench.run.worker",))
+
+
+def test_workers_are_forked_where_no_gpu_is_in_play() -> None:
+    assert isinstance(launcher_for("cpu", {}), ForkServerLauncher)
+
+
+@pytest.mark.parametrize("device", ["cuda", "cuda:1", "scripted"])
+def test_workers_are_spawned_elsewhere(device: str) -> None:
+    assert isinstance(launcher_for(device, {}), SpawnLauncher)
+
+
+def test_forked_workers_measure_die_and_are_replaced(
+    order: Callable[..., Order], script: Callable[..., str], recorder: Recorder
+) -> None:
+    fault = {"fault": "crash", "after_calls": 3, "knobs": {"dtype": "fp32", "steps": 4}}
+    launcher = fork_server()
+    run_suite(order(script(faults=[fault])), launcher, recorder)
+    assert [record.status for record in recorder.records] == [
+        Status.OK,
+        Status.ERROR,
+        Status.OK,
+        Status.OK,
+        Status.OK,
+        Status.OK,
+    ]
+    reason = recorder.records[1].reason
+    assert reason is not None
+    assert reason.startswith("the worker was killed (SIGKILL")
+    assert {record.worker for record in recorder.records} == {"worker-1", "worker-2"}
+
+
+def test_a_forked_worker_that_crashes_is_told_from_one_that_was_killed(
+    order: Callable[..., Order], tmp_path: Path
+) -> None:
+    launcher = fork_server()
+    worker = launcher.start("worker-1", tmp_path / "log")
+    forked = worker._process
+    os.kill(forked._pid, signal.SIGSEGV)  # type: ignore[attr-defined]
+    with pytest.raises(WorkerDied, match=r"the worker crashed \(SIGSEGV\)"):
+        worker.receive(60)
+    worker.kill()
+    launcher.close()
+
+
+def test_leaving_the_controller_ends_the_fork_server(
+    order: Callable[..., Order], tmp_path: Path
+) -> None:
+    launcher = fork_server()
+    suite = order().suite
+    with Controller(Job(suite, "scripted"), launcher, tmp_path / "logs") as controller:
+        controller.start_worker()
+    assert launcher._server is not None
+    assert launcher._server.poll() is not None
