@@ -1,0 +1,47 @@
+from factories import around, record, run
+
+from sdbench.analysis.measurement import measurement_of, measurements, varying_knobs
+from sdbench.results.record import Status
+from sdbench.units import MIB
+
+
+def test_latency_per_image_is_the_call_over_its_images():
+    m = measurement_of(record(samples_s=around(2.0), batch_size=4))
+    assert m.latency is not None
+    assert m.latency_per_image is not None
+    assert (m.latency.point, m.latency_per_image.point) == (2.0, 0.5)
+
+
+def test_on_the_cpu_the_resident_memory_is_the_pessimistic_end():
+    m = measurement_of(record(allocated_mib=200, rss_mib=900))
+    assert (m.peak_memory_figure, m.peak_memory_bytes) == ("peak_rss_bytes", 900 * MIB)
+
+
+def test_on_an_accelerator_the_host_memory_does_not_count_against_the_device():
+    m = measurement_of(
+        record(allocated_mib=200, reserved_mib=300, device_used_mib=700, rss_mib=3000)
+    )
+    assert (m.peak_memory_figure, m.peak_memory_bytes) == ("peak_device_used_bytes", 700 * MIB)
+
+
+def test_without_any_known_peak_there_is_none():
+    m = measurement_of(record(allocated_mib=None, rss_mib=None))
+    assert (m.peak_memory_figure, m.peak_memory_bytes) == (None, None)
+
+
+def test_a_round_that_ran_out_of_memory_has_no_latency():
+    m = measurement_of(record(status=Status.OOM))
+    assert (m.latency, m.latency_per_image, m.p95_s) == (None, None, None)
+
+
+def test_a_planned_configuration_without_a_record_is_missing(tmp_path):
+    present, absent = measurements(run(tmp_path, [record()], missing=["0123456789ab"]))
+    assert (present.status_word, absent.status_word) == ("ok", "missing")
+    assert absent.reason is not None
+
+
+def test_knobs_vary_where_two_configurations_differ():
+    pair = tuple(measurement_of(record(steps=s, dtype="bf16")) for s in (2, 4))
+    assert varying_knobs(pair) == ("steps",)
+    assert varying_knobs(pair[:1]) == ()
+    assert varying_knobs(()) == ()

@@ -1,0 +1,231 @@
+import json
+
+from factories import around, record
+
+from sdbench.analysis.advice import Advice
+from sdbench.analysis.measurement import Measurement, measurement_of
+from sdbench.analysis.recommend import recommend
+from sdbench.results.record import Record, Status
+from sdbench.suite.model import Limits, Metric, Objective
+from sdbench.units import MIB
+
+NO_LIMITS = Limits()
+
+
+def advise(
+    *records: Record, limits: Limits = NO_LIMITS, metric: str = "latency_per_image"
+) -> Advice:
+    measured = [measurement_of(one) for one in records]
+    return recommend(measured, limits, Objective(minimize=Metric(metric)), device="a Test CPU")
+
+
+def test_the_fastest_per_image_is_recommended_not_the_fastest_call():
+    single = record(samples_s=around(1.0), batch_size=1)
+    four = record(samples_s=around(2.0), batch_size=4)
+    assert advise(single, four).best.chosen == measurement_of(four)
+    assert advise(single, four, metric="latency").best.chosen == measurement_of(single)
+
+
+def test_what_exceeds_the_memory_limit_is_not_recommended():
+    large = record(dtype="fp32", samples_s=around(1.0), rss_mib=1000)
+    small = record(dtype="bf16", samples_s=around(2.0), rss_mib=500)
+    advice = advise(large, small, limits=Limits(memory_bytes=600 * MIB))
+    assert advice.best.chosen == measurement_of(small)
+    assert "1 over the memory limit" in advice.best.reason
+    assert "within 600 MiB" in advice.headline
+
+
+def test_exactly_at_the_limit_is_within_it():
+    one = record(rss_mib=600)
+    assert advise(one, limits=Limits(memory_bytes=600 * MIB)).best.chosen is not None
+
+
+def test_the_latency_limit_is_held_against_the_p95_of_a_call():
+    # p95 lies at position 4.75 of six: 1.0 + 0.75 * 1.0 = 1.75 s, above the median of 1.0 s.
+    spiky = record(samples_s=(1.0, 1.0, 1.0, 1.0, 1.0, 2.0))
+    assert advise(spiky, limits=Limits(latency_s=1.7)).best.chosen is None
+    assert advise(spiky, limits=Limits(latency_s=1.8)).best.chosen is not None
+
+
+def test_an_unstable_configuration_is_never_recommended():
+    unstable = record(status=Status.UNSTABLE, samples_s=around(0.1), dtype="bf16")
+    steady = record(samples_s=around(1.0))
+    assert advise(unstable, steady).best.chosen == measurement_of(steady)
+    assert advise(unstable).best.chosen is None
+
+
+def test_an_unknown_memory_peak_does_not_pass_a_memory_limit():
+    unknown = record(allocated_mib=None, rss_mib=None)
+    advice = advise(unknown, limits=Limits(memory_bytes=MIB))
+    assert advice.best.chosen is None
+    assert "without a known memory peak" in advice.best.reason
+    assert advise(unknown).best.chosen is not None
+
+
+def test_among_ties_the_one_that_allocates_less_is_chosen_and_the_reason_says_so():
+    # 1.00 +- 2 % and 1.01 +- 2 % overlap; 1.10 +- 2 % overlaps neither.
+    fastest = record(scheduler="euler", samples_s=around(1.00), allocated_mib=300)
+    frugal = record(scheduler="ddim", samples_s=around(1.01), allocated_mib=200)
+    slower = record(scheduler="heun", samples_s=around(1.10), allocated_mib=100)
+    best = advise(fastest, frugal, slower).best
+    assert best.chosen == measurement_of(frugal)
+    assert [m.key for m in best.ties] == [fastest.key]
+    assert "ties" in best.reason
+    assert "allocates the least memory" in best.reason
+    assert "its own median is not the lowest" in best.reason
+
+
+def test_without_ties_the_reason_says_that_no_interval_overlaps():
+    best = advise(record(samples_s=around(1.0)), record(dtype="bf16", samples_s=around(0.5))).best
+    assert best.ties == ()
+    assert "its interval overlaps no other's" in best.reason
+
+
+def test_a_single_sample_is_not_passed_off_as_certain():
+    best = advise(record(samples_s=(1.0,)), record(dtype="bf16", samples_s=(0.5,))).best
+    assert "has no interval" in best.reason
+
+
+def test_few_samples_are_named_with_the_confidence_that_they_give():
+    # Five samples: their range holds the median with 1 - 2 / 32 = 93.75 %.
+    best = advise(record(samples_s=(1.0, 1.1, 1.2, 1.3, 1.4))).best
+    assert "94% only" in best.reason
+
+
+def test_the_headline_gives_up_no_steps():
+    short = record(steps=10, samples_s=around(1.0))
+    long = record(steps=50, samples_s=around(5.0))
+    advice = advise(short, long)
+    assert advice.best.chosen == measurement_of(long)
+    assert "50 steps" in advice.best.reason
+    assert "fidelity is not measured yet" in advice.best.reason
+    assert [choice.work["steps"] for choice in advice.by_work] == [50, 10]
+    assert all(choice.chosen for choice in advice.by_work)
+
+
+def test_where_the_most_steps_do_not_qualify_the_headline_says_so():
+    short = record(steps=10, rss_mib=500)
+    long = record(steps=50, rss_mib=700)
+    advice = advise(short, long, limits=Limits(memory_bytes=600 * MIB))
+    assert advice.best.chosen == measurement_of(short)
+    assert "Nothing qualifies with 50 steps" in advice.best.reason
+
+
+def test_smaller_images_do_not_win_by_being_smaller():
+    small = record(height=256, width=256, samples_s=around(1.0))
+    large = record(height=512, width=512, samples_s=around(4.0))
+    assert advise(small, large).best.chosen == measurement_of(large)
+
+
+def test_the_headline_never_hides_that_there_was_no_memory_limit():
+    assert "no memory limit was given" in advise(record()).headline
+
+
+def test_the_headline_names_device_settings_and_figures():
+    headline = advise(
+        record(steps=20, dtype="bf16", samples_s=around(0.8), batch_size=2),
+        record(steps=20, dtype="fp32", samples_s=around(9.0), batch_size=1),
+        limits=Limits(memory_bytes=2048 * MIB),
+    ).headline
+    # Half the interval of an image is 2 % of 400 ms = 8 ms, so whole milliseconds are printed;
+    # of a call 2 % of 800 ms = 16 ms, so tens: p95 = 800 * (1 + 0.02 * 0.875) = 814 -> 810.
+    assert headline == (
+        "On a Test CPU, within 2 GiB: bf16, batch 2: 400 ms an image (p95 of a call 810 ms), "
+        "200 MiB allocated, 900 MiB at most in all (resident in the process)."
+    )
+
+
+def test_nothing_feasible_names_the_nearest_miss_and_its_excess():
+    near = record(dtype="bf16", rss_mib=660)
+    far = record(dtype="fp32", rss_mib=1200)
+    advice = advise(far, near, limits=Limits(memory_bytes=600 * MIB))
+    # 660 / 600 - 1 = 10 %.
+    assert advice.best.chosen is None
+    assert advice.best.nearest_miss == measurement_of(near)
+    assert "660 MiB exceeds 600 MiB by 10%" in advice.best.reason
+    assert "no configuration can be recommended" in advice.headline
+
+
+def test_a_miss_of_both_limits_counts_by_its_larger_excess():
+    # Memory: +10 % and +5 %; p95 of six around 1.0 and 2.0 s against 1.0 s: about +2 % and +102 %.
+    evenly = record(dtype="bf16", samples_s=around(1.0), rss_mib=660)
+    slow = record(dtype="fp32", samples_s=around(2.0), rss_mib=630)
+    limits = Limits(memory_bytes=600 * MIB, latency_s=1.0)
+    assert advise(slow, evenly, limits=limits).best.nearest_miss == measurement_of(evenly)
+
+
+def test_nothing_measured_says_what_happened():
+    records = [record(steps=s, status=Status.OOM) for s in (1, 2, 3)]
+    advice = advise(*records, record(steps=4, status=Status.ERROR))
+    assert advice.best.nearest_miss is None
+    assert "3 out of memory, 1 with an error" in advice.best.reason
+
+
+def test_an_empty_run_has_an_answer_too():
+    assert advise().best.reason == "The run has no configuration."
+
+
+def test_a_run_without_any_record_says_that_all_are_missing():
+    absent = Measurement(key="0123456789ab", knobs={}, status=None, reason="not measured")
+    advice = recommend([absent], NO_LIMITS, Objective())
+    assert "1 without a record" in advice.best.reason
+
+
+def test_the_gain_is_against_the_configuration_with_the_fewest_settings_changed():
+    plain = record(samples_s=around(3.0))
+    turned = record(dtype="bf16", samples_s=around(1.5))
+    slowest = record(dtype="fp32", attention_slicing="max", samples_s=around(30.0))
+    gain = advise(slowest, plain, turned).best.gain
+    assert gain is not None
+    assert gain.plainest == measurement_of(plain)
+    assert gain.ratio == 2.0
+
+
+def test_there_is_no_gain_over_itself_nor_within_the_intervals():
+    plain = record(samples_s=around(1.0), allocated_mib=300)
+    tied = record(dtype="bf16", samples_s=around(1.01), allocated_mib=200)
+    assert advise(plain).best.gain is None
+    assert advise(plain, tied).best.gain is None
+
+
+def test_memory_can_be_the_objective():
+    small = record(dtype="bf16", samples_s=around(5.0), rss_mib=500)
+    fast = record(dtype="fp32", samples_s=around(1.0), rss_mib=900)
+    best = advise(fast, small, metric="memory").best
+    assert best.chosen == measurement_of(small)
+    assert "smallest in memory" in best.reason
+
+
+def test_the_json_form_holds_the_evidence_and_the_limits():
+    one = record(steps=20, samples_s=around(1.0), batch_size=2)
+    measured = [measurement_of(one)]
+    limits = Limits(memory_bytes=2048 * MIB)
+    advice = recommend(measured, limits, Objective(), code_of=lambda knobs: "pipe()")
+    content = json.loads(json.dumps(advice.to_json()))
+    assert content["schema"] == 1
+    assert content["limits"] == {"memory_bytes": 2048 * MIB, "latency_s": None}
+    found = content["recommendation"]
+    assert found["key"] == one.key
+    assert found["knobs"]["steps"] == 20
+    assert found["latency_per_image_s"]["point"] == 0.5
+    assert found["peak_memory_figure"] == "peak_rss_bytes"
+    assert found["peak_allocated_bytes"] == 200 * MIB
+    assert found["code"] == "pipe()"
+    assert content["by_steps"][0]["steps"] == 20
+    assert content["by_steps"][0]["recommendation"] == found
+    assert content["ties"] == []
+    assert content["nearest_miss"] is None
+
+
+def test_the_json_form_has_null_for_the_interval_of_a_single_sample():
+    content = advise(record(samples_s=(1.0,))).to_json()
+    found = content["recommendation"]["latency_s"]
+    assert (found["point"], found["low"], found["high"]) == (1.0, None, None)
+
+
+def test_the_json_form_of_no_recommendation_holds_the_nearest_miss():
+    content = advise(record(rss_mib=660), limits=Limits(memory_bytes=600 * MIB)).to_json()
+    assert content["recommendation"] is None
+    exceeds = content["nearest_miss"]["exceeds"]
+    assert [e["figure"] for e in exceeds] == ["peak_memory_bytes"]
+    assert abs(exceeds[0]["excess_ratio"] - 0.1) < 1e-12

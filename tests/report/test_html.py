@@ -1,0 +1,198 @@
+import json
+import re
+
+import pytest
+from factories import PIPELINE, around, record, run
+
+from sdbench.report.html import html, island, write_html
+from sdbench.report.view import report_view
+from sdbench.results.record import Figure, Origin, Status
+from sdbench.suite.model import Inputs, Limits, Suite
+from sdbench.units import MIB
+
+ATTACK = "<script>alert(1)</script>"
+
+
+def suite(**fields) -> Suite:
+    return Suite(**{"name": "test", "fixed": {"pipeline": PIPELINE}, **fields})
+
+
+def own_part(page: str) -> str:
+    """The page without plotly's own script."""
+    return re.sub(r"<script>/\*\*.*?</script>", "", page, count=1, flags=re.DOTALL)
+
+
+def test_the_answer_its_reason_and_its_code_come_first(tmp_path):
+    one = run(tmp_path, [record(steps=20), record(steps=20, dtype="bf16", samples_s=around(0.5))])
+    view = report_view(one)
+    page = html(one)
+    assert view.advice.what in page
+    assert "its interval overlaps no other&#39;s" in page
+    assert "pipe.to(&#34;cpu&#34;)" in page
+    assert page.index('id="answer"') < page.index('id="chart"') < page.index('id="configurations"')
+
+
+def test_the_page_asks_no_network_for_anything(tmp_path):
+    page = own_part(html(run(tmp_path, [record()])))
+    assert re.findall(r'(?:src|href)="(?!#|data:)[^"]*"', page) == []
+    assert "http" not in page.replace("http-equiv", "")
+    assert "default-src 'none'" in page
+
+
+def test_text_from_the_suite_is_escaped_wherever_it_appears(tmp_path):
+    attacks = suite(
+        inputs=Inputs(prompts=(ATTACK,), negative_prompt=f"<!-- {ATTACK}"),
+    )
+    records = [
+        record(prompt=ATTACK),
+        record(prompt=f'"><img src=x onerror=alert(1)> {ATTACK}'),
+        record(
+            prompt="it's",
+            status=Status.ERROR,
+            fields={"reason": f'it\'s "quoted" {ATTACK}', "notes": (ATTACK,)},
+        ),
+        record(
+            prompt="b",
+            fields={
+                "effective": {
+                    "scheduler": {"class": ATTACK},
+                    "attention_processors": {ATTACK: {ATTACK: 1}},
+                },
+                "peak_device_used_bytes": Figure.absent(ATTACK),
+                "stages_s": {ATTACK: (1.0,)},
+            },
+        ),
+    ]
+    page = html(
+        run(
+            tmp_path,
+            records,
+            suite=attacks,
+            device=ATTACK,
+            environment={ATTACK: ATTACK},
+            fingerprint={ATTACK: [ATTACK]},
+        )
+    )
+    assert ATTACK not in page
+    assert "<img src=x" not in page
+    assert page.count("<script") == own_part(page).count("<script") + 1 == 3
+
+
+def test_the_json_island_cannot_be_left_and_reads_back_the_same():
+    data = {"text": f"</script><!-- {ATTACK} & \u2028"}
+    text = str(island(data))
+    assert "<" not in text
+    assert ">" not in text
+    assert json.loads(text) == data
+
+
+def test_a_very_long_prompt_does_not_flood_headline_or_table(tmp_path):
+    long = "word " * 2000
+    view = report_view(run(tmp_path, [record(prompt=long), record(prompt="short")]))
+    assert len(view.advice.headline) < 400
+    assert len(json.dumps(view.chart)) < 5000
+
+
+def test_an_incomplete_run_is_announced_loudly(tmp_path):
+    page = html(run(tmp_path, [record()], missing=["0123456789ab"]))
+    assert 'role="alert"' in page
+    assert "1 of 2 planned configurations have no record" in " ".join(page.split())
+
+
+def test_a_complete_run_has_no_banner(tmp_path):
+    assert 'role="alert"' not in html(run(tmp_path, [record()]))
+
+
+def test_a_run_where_all_failed_has_no_chart_but_an_explanation(tmp_path):
+    records = [record(steps=s, status=Status.OOM) for s in (1, 2)]
+    page = html(run(tmp_path, records))
+    assert "no configuration can be recommended" in page
+    assert "there is nothing to draw" in page
+    assert "plotly.js v" not in page
+
+
+def test_a_run_without_any_record_is_a_page_too(tmp_path):
+    page = html(run(tmp_path, [], missing=["0123456789ab"]))
+    assert "1 without a record" in page
+
+
+def test_a_figure_that_is_not_available_is_a_dash_with_a_reachable_reason(tmp_path):
+    known = record(steps=1, device_used_mib=300)
+    page = html(run(tmp_path, [known, record(steps=2)]))
+    number = re.search(r'popovertarget="remark-(\d+)" title="this device does not tell"', page)
+    assert number is not None
+    told = re.search(rf'<div popover id="remark-{number[1]}"[^>]*>(.*?)</div>', page)
+    assert told is not None
+    assert "this device does not tell" in told[1]
+
+
+def test_a_figure_that_nobody_has_is_said_once_instead_of_a_column_of_dashes(tmp_path):
+    view = report_view(run(tmp_path, [record(steps=1), record(steps=2)]))
+    assert "reserved" not in [column.label for column in view.table.columns]
+    assert ("reserved", "not available: this device does not tell") in [
+        (fact.label, fact.text) for fact in view.shared
+    ]
+
+
+def test_a_figure_that_was_not_measured_shows_its_origin(tmp_path):
+    inferred = Figure(300 * MIB, Origin.INFERRED)
+    view = report_view(run(tmp_path, [record(fields={"peak_device_used_bytes": inferred})]))
+    cells = [cell for row in view.table.rows for cell in row.cells]
+    assert ("300 MiB", "inferred") in [(cell.text, cell.detail) for cell in cells]
+
+
+def test_one_sample_is_shown_without_an_interval(tmp_path):
+    view = report_view(run(tmp_path, [record(samples_s=(1.0,))]))
+    cells = [cell.detail for cell in view.table.rows[0].cells]
+    assert cells.count("one sample, no interval") == 2
+
+
+def test_only_knobs_that_vary_have_columns_and_shared_ones_are_said_once(tmp_path):
+    records = [record(steps=s, guidance_scale=7.5) for s in (10, 20)]
+    view = report_view(run(tmp_path, records))
+    labels = [column.label for column in view.table.columns]
+    assert "steps" in labels
+    assert "guidance_scale" not in labels
+    assert ("guidance_scale", "7.5") in [(fact.label, fact.text) for fact in view.shared]
+
+
+def test_the_chart_has_a_frontier_for_each_amount_of_work_and_each_memory_figure(tmp_path):
+    fast = record(steps=10, samples_s=around(1.0), allocated_mib=300, rss_mib=900)
+    frugal = record(steps=10, dtype="bf16", samples_s=around(2.0), allocated_mib=200, rss_mib=900)
+    long = record(steps=20, samples_s=around(4.0), allocated_mib=300, rss_mib=900)
+    view = report_view(
+        run(tmp_path, [fast, frugal, long], suite=suite(limits=Limits(memory_bytes=950 * MIB)))
+    )
+    twenty, ten = view.chart["frontiers"]
+    assert (twenty["label"], ten["label"]) == ("20 steps", "10 steps")
+    assert ten["keys"]["peak_allocated_bytes"] == [fast.key, frugal.key]
+    # Equal in resident memory, so the slower one is beaten.
+    assert ten["keys"]["peak_memory_bytes"] == [fast.key]
+    assert twenty["keys"]["peak_allocated_bytes"] == [long.key]
+    assert view.chart["limit_bytes"] == 950 * MIB
+
+
+def test_the_counts_tell_how_every_planned_configuration_ended(tmp_path):
+    records = [
+        record(steps=1),
+        record(steps=2),
+        record(steps=3, status=Status.OOM),
+        record(steps=4, status=Status.TIMEOUT),
+    ]
+    view = report_view(run(tmp_path, records, missing=["0123456789ab"]))
+    counts = {count.status: count.number for count in view.counts}
+    assert counts == {"ok": 2, "oom": 1, "timeout": 1, "missing": 1}
+    assert (view.planned, view.missing) == (5, 1)
+
+
+@pytest.mark.parametrize("status", Status)
+def test_every_status_renders(status, tmp_path):
+    page = html(run(tmp_path, [record(status=status, fields={"load_s": None})]))
+    assert f"status-{status.value}" in page
+
+
+def test_the_file_is_written_whole(tmp_path):
+    path = tmp_path / "reports" / "report.html"
+    write_html(run(tmp_path, [record()]), path)
+    assert path.read_text(encoding="utf-8").rstrip().endswith("</html>")
+    assert [path] == list(path.parent.iterdir())
