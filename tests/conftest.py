@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 
-# Both are read when huggingface_hub and tokenizers are imported, so this stands before all imports.
+# These are read when huggingface_hub, tokenizers and torch are imported: they stand before imports.
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["TOKENIZERS_PARALLELISM"] = "false"
+# Threads of one operation wait for each other in a busy loop: on a shared machine two are slower.
+os.environ["OMP_NUM_THREADS"] = "1"
 
 import functools
 

@@ -30,13 +30,18 @@ def qualification(group: Sequence[Measurement], limits: Limits) -> str:
 
 
 def ranking(
-    chosen: Estimate, tied: Sequence[Estimate], ranked_count: int, metric: Metric
+    chosen: Estimate,
+    tied: Sequence[Estimate],
+    thrifty_count: int,
+    ranked_count: int,
+    metric: Metric,
 ) -> Iterator[str]:
     """How the chosen one stands among those that qualify.
 
     Args:
         chosen: What the chosen one was ranked by.
         tied: The same of all ties, the chosen one among them.
+        thrifty_count: How many of the ties allocate as little as the least one.
         ranked_count: How many were ranked.
         metric: What they were ranked by.
     """
@@ -49,10 +54,16 @@ def ranking(
             if chosen.point > min(e.point for e in tied)
             else ""
         )
-        yield (
-            f"The {words} and {count(others, 'other')} {why}: ties. Of the ties this one "
-            f"allocates the least memory{aside}."
-        )
+        if thrifty_count == 1:
+            choice = f"Of the ties this one allocates the least memory{aside}"
+        elif thrifty_count < len(tied):
+            choice = (
+                f"{thrifty_count} of the ties allocate equally little memory, and of these this "
+                f"one has the lowest median"
+            )
+        else:
+            choice = "The ties allocate equally much memory, and this one has the lowest median"
+        yield f"The {words} and {count(others, 'other')} {why}: ties. {choice}."
     elif ranked_count > 1:
         apart = "" if metric is Metric.MEMORY else "; its interval overlaps no other's"
         yield f"It is the {words} of them{apart}."

@@ -21,12 +21,18 @@ from sdbench.results.record import Status
 from sdbench.results.store import Run, RunInfo
 from sdbench.statistics import Estimate
 from sdbench.suite.model import Limits, Metric, Objective
+from sdbench.units import MIB
 
 WORK_KNOBS = ("steps", "height", "width", "strength", "guidance_scale")
 """Knobs that say how much is computed: less is always faster, and changes the image."""
 
 SMALLEST_GAIN = 1.05
 """A smaller ratio to the plainest configuration is not worth a sentence."""
+
+EQUAL_MEMORY_RATIO = 0.02
+EQUAL_MEMORY_BYTES = 16 * MIB
+"""Allocated peaks that differ by less than either count as equal: the same bounds beyond which a
+growth of memory is a regression."""
 
 CodeWriter = Callable[[Mapping[str, JsonValue]], str]
 
@@ -122,11 +128,14 @@ class _Ranker:
             return self._nothing(group, work)
         first = min((estimate for estimate, _ in ranked), key=lambda estimate: estimate.point)
         tied = [(estimate, m) for estimate, m in ranked if estimate.overlaps(first)]
-        estimate, chosen = min(tied, key=lambda pair: (*_frugality(pair[1]), pair[0].point))
+        thrifty = _least_memory(tied)
+        estimate, chosen = min(thrifty, key=lambda pair: (pair[0].point, _latency(pair[1])))
         gain = _gain(chosen, group)
         sentences = [
             reasons.qualification(group, self.limits),
-            *reasons.ranking(estimate, [e for e, _ in tied], len(ranked), self.metric),
+            *reasons.ranking(
+                estimate, [e for e, _ in tied], len(thrifty), len(ranked), self.metric
+            ),
             *([reasons.gain_sentence(gain, self.names)] if gain else []),
         ]
         return Choice(
@@ -162,11 +171,24 @@ class _Ranker:
                 return None if used is None else Estimate(used, used, used, 1.0, 1)
 
 
-def _frugality(m: Measurement) -> tuple[float, float]:
-    """Less allocated memory first, less peak memory next; unknown last."""
-    known = (m.peak_allocated_bytes, m.peak_memory_bytes)
-    allocated, peak = (float("inf") if used is None else used for used in known)
-    return allocated, peak
+def _least_memory(
+    tied: Sequence[tuple[Estimate, Measurement]],
+) -> Sequence[tuple[Estimate, Measurement]]:
+    """Those that allocate no more than the least one does, but for a difference without weight."""
+    known = [m.peak_allocated_bytes for _, m in tied if m.peak_allocated_bytes is not None]
+    if not known:
+        return tied
+    least = min(known)
+    bound = least + max(EQUAL_MEMORY_BYTES, EQUAL_MEMORY_RATIO * least)
+    return [
+        (estimate, m)
+        for estimate, m in tied
+        if m.peak_allocated_bytes is not None and m.peak_allocated_bytes <= bound
+    ]
+
+
+def _latency(m: Measurement) -> float:
+    return m.latency_per_image.point if m.latency_per_image else float("inf")
 
 
 def _gain(chosen: Measurement, group: Sequence[Measurement]) -> Gain | None:

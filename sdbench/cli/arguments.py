@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -12,6 +13,8 @@ from sdbench.errors import IllegalValue
 from sdbench.results.store import RunFolderError, find_runs
 from sdbench.suite.model import Limits
 from sdbench.units import parse_bytes, parse_seconds
+
+_WIDEST_PROSE = 100
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -63,6 +66,11 @@ def limits_from(memory: int | None, latency: float | None, otherwise: Limits) ->
         memory_bytes=otherwise.memory_bytes if memory is None else memory,
         latency_s=otherwise.latency_s if latency is None else latency,
     )
+
+
+def columns() -> int:
+    """Width for prose: the terminal's, and not so wide that lines are hard to read."""
+    return min(_WIDEST_PROSE, shutil.get_terminal_size().columns)
 
 
 def run_folder(path: Path) -> Path:

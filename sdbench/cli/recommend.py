@@ -7,7 +7,15 @@ from pathlib import Path
 
 import click
 
-from sdbench.cli.arguments import JSON, RUN, RUN_HELP, limits_from, limits_options, run_folder
+from sdbench.cli.arguments import (
+    JSON,
+    RUN,
+    RUN_HELP,
+    columns,
+    limits_from,
+    limits_options,
+    run_folder,
+)
 
 
 @click.command(epilog=f"{RUN_HELP} Example: sdbench recommend results/demo --memory 8GiB")
@@ -24,4 +32,4 @@ def recommend(run_path: Path, memory: int | None, latency: float | None, as_json
     run = read_run(run_folder(run_path))
     limits = limits_from(memory, latency, suite_from_json(run.info.suite).limits)
     advice = recommend_for_run(run, limits)
-    click.echo(json.dumps(advice.to_json()) if as_json else advice_text(advice))
+    click.echo(json.dumps(advice.to_json()) if as_json else advice_text(advice, columns()))

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from sdbench.cli.arguments import MAX_CONFIGURATIONS, SUITE
+from sdbench.cli.arguments import MAX_CONFIGURATIONS, SUITE, columns
 
 
 @click.command(
@@ -75,7 +75,7 @@ def run(
         outcome = run_suite(order, launcher, progress)
     measured = read_run(outcome.folder)
     state = completeness(measured)
-    click.echo(f"\n{advice_text(recommend_for_run(measured))}\n")
+    click.echo(f"\n{advice_text(recommend_for_run(measured), columns())}")
     click.echo(f"{state.summary}\nresults: {outcome.folder}")
     if report_path is not None:
         from sdbench.report.html import write_html

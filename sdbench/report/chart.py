@@ -31,7 +31,7 @@ _LABELS = {
 def chart_data(measured: Sequence[Measurement], advice: Advice) -> Mapping[str, Any]:
     """Points, the frontiers of each amount of work, and the limit. Seconds and bytes."""
     plotted = [m for m in measured if m.latency_per_image and m.peak_memory_bytes is not None]
-    figures = [name for name in _LABELS if any(_reader(name)(m) is not None for m in plotted)]
+    figures = _figures(plotted)
     limit = advice.limits.memory_bytes
     return {
         "figures": [{"name": name, "label": _LABELS[name]} for name in figures],
@@ -48,6 +48,19 @@ def chart_data(measured: Sequence[Measurement], advice: Advice) -> Mapping[str, 
         "limit_label": f"limit {memory_limit_text(limit)}" if limit else None,
         "off_chart": len(measured) - len(plotted),
     }
+
+
+def _figures(plotted: Sequence[Measurement]) -> list[str]:
+    """The figures that are known, the most telling one first.
+
+    That is the one which limits are compared with, unless it is the process's resident memory:
+    most of that is the libraries', the same for every configuration.
+    """
+    known = [name for name in _LABELS if any(_reader(name)(m) is not None for m in plotted)]
+    is_resident = all(m.peak_memory_figure == "peak_rss_bytes" for m in plotted)
+    if is_resident and "peak_allocated_bytes" in known:
+        known.sort(key=lambda name: name != "peak_allocated_bytes")
+    return known
 
 
 def _reader(figure: str) -> Callable[[Measurement], int | None]:

@@ -75,6 +75,20 @@ def test_among_ties_the_one_that_allocates_less_is_chosen_and_the_reason_says_so
     assert "its own median is not the lowest" in best.reason
 
 
+def test_a_difference_in_memory_without_weight_does_not_decide_between_ties():
+    """A run chose 450 ms over a tied 400 ms, for 0.4 % less memory."""
+    # 208 MiB is within 16 MiB of 200 MiB; 300 MiB is not.
+    fastest = record(scheduler="euler", samples_s=around(1.00), allocated_mib=300)
+    frugal = record(scheduler="ddim", samples_s=around(1.02), allocated_mib=200)
+    faster = record(scheduler="heun", samples_s=around(1.01), allocated_mib=208)
+    best = advise(fastest, frugal, faster).best
+    assert best.chosen == measurement_of(faster)
+    assert "2 of the ties allocate equally little memory" in best.reason
+    best = advise(frugal, faster).best
+    assert best.chosen == measurement_of(faster)
+    assert "The ties allocate equally much memory, and this one has the lowest" in best.reason
+
+
 def test_without_ties_the_reason_says_that_no_interval_overlaps():
     best = advise(record(samples_s=around(1.0)), record(dtype="bf16", samples_s=around(0.5))).best
     assert best.ties == ()

@@ -1,0 +1,80 @@
+from __future__ import annotations
+
+import platform
+from pathlib import Path
+
+import pytest
+import torch
+
+from sdbench.devices import cpu
+from sdbench.devices.cpu import CpuDevice
+
+
+def test_its_clock_is_monotonic_and_its_marks_are_that_clock() -> None:
+    device = CpuDevice()
+    marks = [device.now_ns(), device.mark(), device.now_ns()]
+    assert marks == sorted(marks)
+    assert device.seconds_between(1_000_000_000, 3_500_000_000) == 2.5
+    assert not device.has_own_clock
+
+
+def test_memory_is_counted_tensor_by_tensor() -> None:
+    device = CpuDevice()
+    weight = torch.empty(1000)
+    with device.watch_memory([weight]) as watch:
+        watch.enter_stage("denoiser")
+        result = weight + 1
+        watch.leave_stage("denoiser")
+        peaks = watch.peaks()
+    assert peaks.allocated_bytes.value == weight.nbytes + result.nbytes == 8000
+    assert peaks.allocated_bytes_by_stage == {"other": 4000, "denoiser": 8000}
+
+
+def test_what_a_cpu_does_not_have_is_absent_with_a_reason() -> None:
+    with CpuDevice().watch_memory([]) as watch:
+        peaks = watch.peaks()
+    for figure in (peaks.reserved_bytes, peaks.device_used_bytes):
+        assert figure.value is None
+        assert figure.reason
+    assert CpuDevice().state() == {}
+
+
+def test_torchs_allocator_running_out_is_out_of_memory() -> None:
+    """On POSIX it says "can't allocate memory", in a plain RuntimeError."""
+    with pytest.raises(RuntimeError) as raised:
+        torch.empty(1 << 50)
+    assert CpuDevice().is_out_of_memory(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (MemoryError(), True),
+        (RuntimeError("DefaultCPUAllocator: not enough memory: you tried to allocate 8"), True),
+        (RuntimeError("mat1 and mat2 shapes cannot be multiplied"), False),
+        (ValueError("DefaultCPUAllocator: can't allocate memory"), False),
+    ],
+)
+def test_other_errors_are_told_apart(error: Exception, expected: bool) -> None:
+    assert CpuDevice().is_out_of_memory(error) is expected
+
+
+def test_the_fingerprint_names_processor_and_threads() -> None:
+    fingerprint = CpuDevice().fingerprint()
+    assert fingerprint["torch_threads"] == torch.get_num_threads()
+    assert fingerprint["machine"] == platform.machine()
+    assert None not in fingerprint.values()
+
+
+def test_the_label_is_the_processors_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    info = tmp_path / "cpuinfo"
+    info.write_text("processor\t: 0\nmodel name\t: Some CPU @ 2.00GHz\n")
+    monkeypatch.setattr(cpu, "_CPU_INFO", info)
+    assert CpuDevice().label == "CPU: Some CPU @ 2.00GHz"
+
+
+def test_a_system_without_cpuinfo_has_a_label_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cpu, "_CPU_INFO", tmp_path / "none")
+    assert CpuDevice().label.removeprefix("CPU: ")

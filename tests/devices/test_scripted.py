@@ -1,0 +1,121 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from sdbench.devices.scripted import (
+    Fault,
+    Moment,
+    Script,
+    ScriptedDevice,
+    ScriptedFault,
+    SimulatedOutOfMemory,
+    read_script,
+)
+from sdbench.errors import SdbenchError
+
+
+def test_the_clock_moves_only_where_the_script_says_so() -> None:
+    device = ScriptedDevice(Script())
+    device.synchronize()
+    device.state()
+    device.use_memory(1)
+    assert device.now_ns() == 0
+    device.advance(0.25)
+    device.advance(0.5)
+    assert device.now_ns() == device.mark() == 750_000_000
+
+
+def test_marks_are_told_apart_in_seconds() -> None:
+    device = ScriptedDevice(Script())
+    start = device.mark()
+    device.advance(1.5)
+    assert device.seconds_between(start, device.mark()) == 1.5
+
+
+def test_peaks_are_those_since_the_watch_began() -> None:
+    device = ScriptedDevice(Script(memory_bytes=1000))
+    device.use_memory(900)
+    device.use_memory(100)
+    with device.watch_memory(()) as watch:
+        watch.enter_stage("denoiser")
+        device.use_memory(700)
+        device.use_memory(200)
+        watch.leave_stage("denoiser")
+        device.use_memory(300)
+        peaks = watch.peaks()
+    assert peaks.allocated_bytes.value == 700
+    assert peaks.allocated_bytes_by_stage == {"other": 300, "denoiser": 700}
+
+
+def test_what_is_in_use_when_the_watch_begins_counts() -> None:
+    device = ScriptedDevice(Script(memory_bytes=1000))
+    device.use_memory(400)
+    with device.watch_memory(()) as watch:
+        assert watch.peaks().allocated_bytes.value == 400
+
+
+def test_all_memory_may_be_used_but_no_byte_more() -> None:
+    device = ScriptedDevice(Script(memory_bytes=1000))
+    device.use_memory(1000)
+    with pytest.raises(SimulatedOutOfMemory, match="1001 bytes of 1000 bytes") as raised:
+        device.use_memory(1001)
+    assert device.is_out_of_memory(raised.value)
+    assert not device.is_out_of_memory(RuntimeError("something else"))
+
+
+def test_a_throttled_device_tells_software_thermal_slowdown() -> None:
+    device = ScriptedDevice(Script())
+    assert device.state() == {"clock_event_reasons": 0}
+    device.is_throttled = True
+    assert device.state() == {"clock_event_reasons": 0x20}
+
+
+def test_no_file_is_the_default_script() -> None:
+    assert read_script(None) == Script()
+
+
+@pytest.mark.parametrize("text", ["", "{}", "# nothing yet\n"])
+def test_an_empty_file_is_the_default_script(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "script.yaml"
+    path.write_text(text)
+    assert read_script(path) == Script()
+
+
+def test_a_script_says_durations_memory_and_faults(tmp_path: Path) -> None:
+    path = tmp_path / "script.yaml"
+    path.write_text(
+        "name: Small GPU\nmemory_bytes: 1000\ndenoiser_s: 0.5\n"
+        "faults:\n- {fault: oom, at: load, knobs: {dtype: fp32}}\n"
+    )
+    script = read_script(path)
+    assert (script.name, script.memory_bytes, script.denoiser_s) == ("Small GPU", 1000, 0.5)
+    fault = ScriptedFault(fault=Fault.OOM, at=Moment.LOAD, knobs={"dtype": "fp32"})
+    assert script.faults == (fault,)
+    assert fault.concerns({"dtype": "fp32", "steps": 2})
+    assert not fault.concerns({"dtype": "fp16", "steps": 2})
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"denoiser_seconds: 1",  # no such key
+        b"denoiser_s: fast",
+        b"faults: [{fault: explode}]",
+        b"half_precision_speedup: 0",
+        b"name: [unclosed",
+        b"- a list",
+        b"\xff\xfe\x00 not text",
+    ],
+)
+def test_a_file_that_is_no_script_is_refused_by_its_name(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "script.yaml"
+    path.write_bytes(content)
+    with pytest.raises(SdbenchError, match=r"script\.yaml is no script of a device"):
+        read_script(path)
+
+
+def test_a_file_that_is_not_there_is_an_error_too(tmp_path: Path) -> None:
+    with pytest.raises(SdbenchError, match="No such file"):
+        read_script(tmp_path / "none.yaml")

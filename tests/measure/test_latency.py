@@ -1,0 +1,95 @@
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import pytest
+from measure_types import LoggingDevice, PlannedPipeline
+
+from sdbench.measure.latency import first_call, sample, warm_up
+from sdbench.results.record import StopReason
+from sdbench.suite.model import Protocol
+
+
+def seconds(*durations_s: float) -> list[list[tuple[str, float]]]:
+    return [[("denoiser", duration_s)] for duration_s in durations_s]
+
+
+def test_the_first_call_is_told_apart(device: LoggingDevice, planned: PlannedPipeline) -> None:
+    planned.plans = seconds(9.0, 1.0)  # type: ignore[assignment]
+    assert first_call(planned, device)[0] == pytest.approx(9.0)
+
+
+def test_warm_up_goes_on_until_calls_are_steady(
+    device: LoggingDevice, planned: PlannedPipeline
+) -> None:
+    planned.plans = seconds(3.0, 2.0, 1.0, 1.01, 1.0)  # type: ignore[assignment]
+    warmed = warm_up(planned, device, Protocol(warmup=1, max_warmup=9), first_call_s=9.0)
+    assert warmed == pytest.approx([3.0, 2.0, 1.0, 1.01])
+
+
+def test_warm_up_that_never_gets_steady_ends(
+    device: LoggingDevice, planned: PlannedPipeline
+) -> None:
+    planned.plans = seconds(1.0, 2.0, 4.0, 8.0, 16.0)  # type: ignore[assignment]
+    warmed = warm_up(planned, device, Protocol(warmup=1, max_warmup=3), first_call_s=9.0)
+    assert warmed == pytest.approx([1.0, 2.0, 4.0])
+
+
+def test_equal_samples_converge_at_the_sixth(
+    device: LoggingDevice, planned: PlannedPipeline
+) -> None:
+    samples = sample(planned, device, Protocol(min_samples=2))
+    assert [timing.wall_s for timing in samples.timings] == pytest.approx([1.0] * 6)
+    assert samples.stop_reason is StopReason.CONVERGED
+    assert samples.throttled == [False] * 6
+
+
+def test_samples_that_scatter_go_on_to_the_last(
+    device: LoggingDevice, planned: PlannedPipeline
+) -> None:
+    planned.plans = seconds(1.0, 2.0, 1.0, 2.0, 1.0, 2.0, 1.0, 2.0)  # type: ignore[assignment]
+    samples = sample(planned, device, Protocol(max_samples=8))
+    assert len(samples.timings) == 8
+    assert samples.stop_reason is StopReason.MAX_SAMPLES
+
+
+def test_the_time_budget_ends_sampling(device: LoggingDevice, planned: PlannedPipeline) -> None:
+    planned.plans = seconds(10.0, 20.0, 10.0, 20.0)  # type: ignore[assignment]
+    samples = sample(planned, device, Protocol(min_samples=2, time_budget_s=35.0))
+    assert len(samples.timings) == 3  # 10, 30, 40 s spent
+    assert samples.stop_reason is StopReason.TIME_BUDGET
+
+
+def test_the_device_is_read_between_samples_only(
+    device: LoggingDevice, planned: PlannedPipeline
+) -> None:
+    sample(planned, device, Protocol(min_samples=2, max_samples=2))
+    one_sample = ["prepare", "synchronize", "call", "synchronize", "state"]
+    assert device.log == ["state", *one_sample, *one_sample]
+
+
+States = Callable[[Sequence[bool]], list[Any]]
+
+
+def test_few_throttled_samples_are_marked_and_replaced(
+    device: LoggingDevice, planned: PlannedPipeline, throttled_while: States
+) -> None:
+    device.states = throttled_while([False, False, True, False])
+    samples = sample(planned, device, Protocol(min_samples=2))
+    # The third reading spoils the samples before and after it; six others converge.
+    assert samples.throttled == [False, True, True, *[False] * 5]
+    assert samples.stop_reason is StopReason.CONVERGED
+    assert not samples.is_unstable
+
+
+def test_a_device_that_is_always_throttled_still_gives_samples(
+    device: LoggingDevice, planned: PlannedPipeline, throttled_while: States
+) -> None:
+    """Regression of nvbench: it discarded every sample."""
+    device.states = throttled_while([True] * 99)
+    samples = sample(planned, device, Protocol())
+    assert len(samples.timings) == 6
+    assert samples.throttled == [True] * 6
+    assert samples.is_unstable
+    assert samples.stop_reason is StopReason.THROTTLED
