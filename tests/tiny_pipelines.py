@@ -13,9 +13,7 @@ from sdbench.pipelines.inputs import for_task
 from sdbench.suite.configuration import Configuration
 from sdbench.suite.model import Inputs, Task
 
-torch.set_num_threads(
-    1
-)  # with more, operations as small as these wait for each other on busy cores
+torch.set_num_threads(1)  # with more, operations this small wait for each other on busy cores
 
 SMALL = {"steps": 2, "height": 16, "width": 16}
 """Knobs that make one call take some hundredths of a second."""

@@ -60,7 +60,8 @@ class CpuDevice:
     @contextmanager
     def watch_memory(self, resident: Iterable[Any]) -> Iterator[MemoryWatch]:
         rss = PeakRss()
-        with TensorBytes(resident) as counter:
+        # A compiled module that met with the counting once would never run compiled again.
+        with torch.compiler.set_stance("force_eager"), TensorBytes(resident) as counter:
             yield _CpuMemoryWatch(counter, rss)
 
     def is_out_of_memory(self, error: BaseException) -> bool:

@@ -6,20 +6,18 @@ from collections.abc import Mapping
 from typing import Any
 
 from sdbench.jsontypes import JsonValue
-from sdbench.knobs.base import Applied, Code, PositiveInteger, SetupKnob, Unsupported
+from sdbench.knobs.base import Applied, Code, PositiveInteger, SetupKnob
 
 
 class ThreadsKnob(PositiveInteger, SetupKnob):
     name = "threads"
-    summary = "CPU threads of one operation (CPU device only)"
+    summary = "CPU threads of one operation; beside a GPU they serve what runs on the host"
 
     def apply(
         self, pipe: Any, value: JsonValue, knobs: Mapping[str, JsonValue], torch_device: str
     ) -> Applied:
         import torch
 
-        if torch_device != "cpu":
-            raise Unsupported(f"threads is for the CPU device; this one is {torch_device}")
         before = torch.get_num_threads()
         torch.set_num_threads(value)
         return Applied(undo=lambda: torch.set_num_threads(before))

@@ -32,14 +32,20 @@ def advice_text(advice: Advice, columns: int = COLUMNS) -> str:
     return "\n\n".join(paragraphs) + "\n"
 
 
-def _wrapped(text: str, columns: int, **indents: str) -> str:
-    return textwrap.fill(text, columns, break_long_words=False, break_on_hyphens=False, **indents)
+def _wrapped(text: str, columns: int, first: str = "", rest: str = "") -> str:
+    return textwrap.fill(
+        text,
+        columns,
+        initial_indent=first,
+        subsequent_indent=rest,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
 
 
 def _listed(title: str, lines: Sequence[str], columns: int) -> str:
     """A title with indented lines; what does not fit on a line goes on further in."""
-    indents = {"initial_indent": "  ", "subsequent_indent": "      "}
-    return "\n".join((title, *(_wrapped(line, columns, **indents) for line in lines)))
+    return "\n".join((title, *(_wrapped(line, columns, "  ", "      ") for line in lines)))
 
 
 def _ties(advice: Advice, best: Choice) -> list[str]:

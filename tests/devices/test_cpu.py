@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import platform
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -78,3 +79,35 @@ def test_a_system_without_cpuinfo_has_a_label_all_the_same(
 ) -> None:
     monkeypatch.setattr(cpu, "_CPU_INFO", tmp_path / "none")
     assert CpuDevice().label.removeprefix("CPU: ")
+
+
+class Doubling(torch.nn.Module):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x * 2
+
+
+def test_a_compiled_module_runs_compiled_again_after_its_memory_was_watched() -> None:
+    """Torch gave up on a module that ran while tensors were counted: all timed calls after the
+    memory pass were uncompiled, without an error.
+    """
+    compiled_calls = []
+
+    def backend(graph: Any, examples: Any) -> Any:
+        def run(*inputs: Any) -> Any:
+            compiled_calls.append(None)
+            return graph(*inputs)
+
+        return run
+
+    torch.compiler.reset()
+    module = Doubling()
+    module.compile(backend=backend, dynamic=False)
+    module(torch.ones(1))
+    assert len(compiled_calls) == 1
+    with CpuDevice().watch_memory([]) as watch:
+        module(torch.ones(1000))
+        assert watch.peaks().allocated_bytes.value == 8000  # the argument and the result
+    assert len(compiled_calls) == 1
+    module(torch.ones(1))
+    module(torch.ones(2))
+    assert len(compiled_calls) == 3

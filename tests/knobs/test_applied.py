@@ -12,15 +12,20 @@ from tiny_pipelines import build, configuration, pipeline, shared, shared_flux
 from sdbench.knobs.base import LoadKnob, Unsupported
 from sdbench.knobs.registry import KNOBS
 from sdbench.knobs.scheduler import SHORT_NAMES
+from sdbench.pipelines.diffusers_pipeline import DiffusersPipeline
+
+
+def call_and_verify(loaded: DiffusersPipeline, **values: Any) -> dict[str, Any]:
+    with loaded.configured(configuration(**values)) as call:
+        call.prepare()
+        call.verify(call())
+        return call.effective()
 
 
 def effective(pipe: Any = None, **values: Any) -> dict[str, Any]:
     """What really ran in one call, which is verified; and nothing is left changed."""
     loaded = pipeline(pipe)
-    with loaded.configured(configuration(**values)) as call:
-        call.prepare()
-        call.verify(call())
-        state = call.effective()
+    state = call_and_verify(loaded, **values)
     assert loaded.left_changed() == []
     return state
 
@@ -28,12 +33,8 @@ def effective(pipe: Any = None, **values: Any) -> dict[str, Any]:
 def refusal(pipe: Any = None, **values: Any) -> str:
     """Why a configuration is unsupported; and nothing is left changed."""
     loaded = pipeline(pipe)
-    with (
-        pytest.raises(Unsupported) as raised,
-        loaded.configured(configuration(**values)) as call,
-    ):
-        call.prepare()
-        call.verify(call())
+    with pytest.raises(Unsupported) as raised:
+        call_and_verify(loaded, **values)
     assert loaded.left_changed() == []
     return str(raised.value)
 
@@ -294,9 +295,12 @@ def test_threads_are_set_and_taken_back() -> None:
     assert torch.get_num_threads() == before
 
 
-def test_threads_are_for_the_cpu() -> None:
-    with pytest.raises(Unsupported, match="threads is for the CPU device; this one is cuda:0"):
-        apply("threads", shared(), 2, "cuda:0")
+def test_threads_serve_the_host_beside_a_gpu_too() -> None:
+    before = torch.get_num_threads()
+    applied = apply("threads", shared(), before + 1, "cuda:0")
+    assert torch.get_num_threads() == before + 1
+    applied.undo()
+    assert torch.get_num_threads() == before
 
 
 @pytest.mark.parametrize("value", ["on", "off"])

@@ -88,12 +88,12 @@ def live_tensor_bytes() -> int:
     return sum(storages.values())
 
 
-def test_fifty_rounds_leave_no_tensors_behind() -> None:
+def test_many_rounds_leave_no_tensors_behind() -> None:
     """Regression of optimum-benchmark, whose memory grew with every measurement."""
     cycle = ({"scheduler": "default"}, {"scheduler": "dpmpp_2m"}, {"attention": "eager"})
     for values in cycle:
         peak_bytes(steps=1, **values)
     before = live_tensor_bytes()
-    for index in range(50):
+    for index in range(15):
         peak_bytes(steps=1, **cycle[index % len(cycle)])
     assert live_tensor_bytes() == before

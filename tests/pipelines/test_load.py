@@ -87,7 +87,7 @@ def test_no_progress_bar_is_drawn() -> None:
 
 
 def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
-    with pytest.raises(LoadError, match="there is no folder .*none; `path` names a folder"):
+    with pytest.raises(LoadError, match=r"there is no folder .*none; `path` names a folder"):
         load({"path": str(tmp_path / "none")})
 
 
