@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any, Union
+from typing import Any
 
-JsonValue = Union[None, bool, int, float, str, Sequence[Any], Mapping[str, Any]]
+JsonValue = None | bool | int | float | str | Sequence[Any] | Mapping[str, Any]
 
 
 def canonical_json(value: JsonValue) -> str:
