@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 from scipy import stats
 
+from sdbench.statistics import median_estimate
+
 CONFIDENCE = 0.95
 
 
@@ -24,8 +26,21 @@ class Ratio:
         return f"{self.point:.4f} [{self.low:.4f}, {self.high:.4f}] from {self.pairs} pairs"
 
 
+def median_ratio(first_s: Sequence[float], second_s: Sequence[float]) -> Ratio:
+    """How many times as long the second takes, in the middle: the median of the pairs' ratios.
+
+    For many pairs: spikes of a shared machine do not move it, and its interval from order
+    statistics asks nothing of the noise.
+    """
+    estimate = median_estimate([b / a for a, b in zip(first_s, second_s, strict=True)])
+    return Ratio(estimate.point, estimate.low, estimate.high, estimate.sample_count)
+
+
 def paired_ratio(first_s: Sequence[float], second_s: Sequence[float]) -> Ratio:
-    """How many times as long the second takes: Student's t on the pairs' log-ratios."""
+    """How many times as long the second takes: Student's t on the pairs' log-ratios.
+
+    For few pairs, where order statistics have no interval yet.
+    """
     logs = [math.log(b / a) for a, b in zip(first_s, second_s, strict=True)]
     count = len(logs)
     mean = sum(logs) / count
