@@ -22,7 +22,7 @@ from paired import paired_ratio
 from sdbench.results.record import Record, Status
 from sdbench.run.controller import Controller, Job
 from sdbench.run.environment import worker_environment
-from sdbench.run.launch import ForkServerLauncher
+from sdbench.run.fork_launch import ForkServerLauncher
 from sdbench.suite.configuration import Configuration
 from sdbench.suite.model import Protocol, Suite
 

@@ -93,17 +93,17 @@ def median_estimate(samples: Sequence[float]) -> Estimate:
 
 
 def quantile(samples: Sequence[float], share: float) -> float:
-    """The quantile by linear interpolation between order statistics (R's type 7).
+    """The smallest sample that at least ``share`` of the samples do not exceed (nearest rank).
+
+    It is held against limits, so it is never below what was seen: the p95 of fewer than twenty
+    samples is the largest of them.
 
     Args:
         samples: At least one sample.
-        share: From 0.0 (the smallest) to 1.0 (the largest).
+        share: Above 0.0, up to 1.0 (the largest).
     """
     ordered = sorted(samples)
-    position = share * (len(ordered) - 1)
-    below = math.floor(position)
-    above = math.ceil(position)
-    return ordered[below] + (ordered[above] - ordered[below]) * (position - below)
+    return ordered[max(0, math.ceil(share * len(ordered)) - 1)]
 
 
 def outlier_marks(samples: Sequence[float]) -> tuple[bool, ...]:

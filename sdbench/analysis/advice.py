@@ -138,7 +138,7 @@ def figures(m: Measurement) -> str:
         parts.append("peak memory unknown")
     elif m.peak_memory_figure != "peak_allocated_bytes":
         peak = format_bytes(m.peak_memory_bytes)
-        parts.append(f"{peak} at most in all ({memory_word(m)})")
+        parts.append(f"{peak} {memory_word(m)}")
     return ", ".join(parts)
 
 

@@ -5,11 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 
-from sdbench.results.record import Status
+from sdbench.results.record import OPEN_STATUSES, Status
 from sdbench.results.store import Run
-
-_HOLES = (Status.ERROR, Status.TIMEOUT, Status.SKIPPED)
-"""Statuses that leave a question open. Out of memory and unsupported are answers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +26,7 @@ class Completeness:
     @property
     def is_complete(self) -> bool:
         """Whether every configuration has an answer, and at least one was measured."""
-        has_holes = self.missing or any(self.by_status.get(status) for status in _HOLES)
+        has_holes = self.missing or any(self.by_status.get(status) for status in OPEN_STATUSES)
         return not has_holes and self.by_status.get(Status.OK, 0) > 0
 
     @property

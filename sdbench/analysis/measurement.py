@@ -107,12 +107,3 @@ def measurement_of(record: Record) -> Measurement:
         memory={name: getattr(record, name) for name in MEMORY_FIGURES},
         record=record,
     )
-
-
-def varying_knobs(measured: tuple[Measurement, ...]) -> tuple[str, ...]:
-    """Names of the knobs that do not have one value throughout, in the registry's order."""
-    known = [m.knobs for m in measured if m.knobs]
-    names = dict.fromkeys(name for knobs in known for name in knobs)
-    return tuple(
-        name for name in names if any(k.get(name) != known[0].get(name) for k in known[1:])
-    )

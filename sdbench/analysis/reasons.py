@@ -12,6 +12,12 @@ from sdbench.jsontypes import JsonValue
 from sdbench.statistics import CONFIDENCE, Estimate
 from sdbench.suite.model import Limits, Metric
 
+AMOUNT_KNOBS = ("steps", "height", "width", "strength")
+"""Knobs that say how much is computed: less is always faster, and changes the image."""
+
+CONTENT_KNOBS = ("pipeline", "prompt", "guidance_scale")
+"""Knobs that say what is drawn: what differs in them draws another image."""
+
 _BEST_WORDS = {
     Metric.LATENCY_PER_IMAGE: "fastest per image",
     Metric.LATENCY: "fastest per call",
@@ -41,7 +47,8 @@ def ranking(
     Args:
         chosen: What the chosen one was ranked by.
         tied: The same of all ties, the chosen one among them.
-        thrifty_count: How many of the ties allocate as little as the least one.
+        thrifty_count: How many of those whose median lies within the fastest one's interval
+            allocate as little as the least of them.
         ranked_count: How many were ranked.
         metric: What they were ranked by.
     """
@@ -49,20 +56,15 @@ def ranking(
     others = len(tied) - 1
     if others:
         why = "are equal" if metric is Metric.MEMORY else "have overlapping intervals"
-        aside = (
-            ", though its own median is not the lowest"
-            if chosen.point > min(e.point for e in tied)
-            else ""
-        )
-        if thrifty_count == 1:
-            choice = f"Of the ties this one allocates the least memory{aside}"
-        elif thrifty_count < len(tied):
-            choice = (
-                f"{thrifty_count} of the ties allocate equally little memory, and of these this "
-                f"one has the lowest median"
-            )
+        if chosen.point == min(e.point for e in tied):
+            choice = "This one has the lowest median, and none as fast allocates less memory"
+        elif thrifty_count == 1:
+            choice = "Of those as fast as the fastest this one allocates the least memory"
         else:
-            choice = "The ties allocate equally much memory, and this one has the lowest median"
+            choice = (
+                f"Of those as fast as the fastest {thrifty_count} allocate equally little memory, "
+                "and of these this one has the lowest median"
+            )
         yield f"The {words} and {count(others, 'other')} {why}: ties. {choice}."
     elif ranked_count > 1:
         apart = "" if metric is Metric.MEMORY else "; its interval overlaps no other's"
@@ -109,14 +111,21 @@ def work_words(work: Mapping[str, JsonValue], names: Sequence[str]) -> str:
 
 
 def most_work(best: Choice, by_work: Sequence[Choice], names: Sequence[str]) -> str:
-    """Why the headline is the choice for this amount of work."""
+    """Why the headline is the choice for this work, where there are several amounts or kinds."""
     if len(by_work) < 2:
         return ""
-    varying = [name for name in best.work if name in names]
-    less = "fewer steps are" if varying == ["steps"] else "less work is"
     skipped = [work_words(choice.work, names) for choice in by_work[: by_work.index(best)]]
     opening = f"Nothing qualifies with {'; '.join(skipped)}. " if skipped else ""
-    return (
-        f"{opening}This is the choice for {work_words(best.work, names)}: {less} always faster, "
-        "and fidelity is not measured yet, so no work is given up for speed."
-    )
+    why = []
+    amounts = [name for name in AMOUNT_KNOBS if name in names]
+    if amounts:
+        less = "fewer steps are" if amounts == ["steps"] else "less work is"
+        why.append(
+            f"{less} always faster, and fidelity is not measured yet, so no work is given up for "
+            "speed"
+        )
+    contents = [name for name in CONTENT_KNOBS if name in names]
+    if contents:
+        words = " and ".join(name.replace("_", " ") for name in contents)
+        why.append(f"what differs in {words} draws another image and does not compete")
+    return f"{opening}This is the choice for {work_words(best.work, names)}: {'; '.join(why)}."

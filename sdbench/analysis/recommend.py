@@ -7,6 +7,7 @@ it gives up nothing.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -14,17 +15,17 @@ from sdbench.analysis import reasons
 from sdbench.analysis.advice import Advice, Choice, Gain
 from sdbench.analysis.code import python_code
 from sdbench.analysis.feasibility import nearest_miss, obstacle
-from sdbench.analysis.measurement import Measurement, measurements, varying_knobs
-from sdbench.jsontypes import JsonValue
-from sdbench.knobs.registry import KNOBS
+from sdbench.analysis.measurement import Measurement, measurements
+from sdbench.jsontypes import JsonValue, canonical_json
+from sdbench.knobs.registry import KNOBS, varying_knobs
 from sdbench.results.record import Status
 from sdbench.results.store import Run, RunInfo
 from sdbench.statistics import Estimate
 from sdbench.suite.model import Limits, Metric, Objective
 from sdbench.units import MIB
 
-WORK_KNOBS = ("steps", "height", "width", "strength", "guidance_scale")
-"""Knobs that say how much is computed: less is always faster, and changes the image."""
+WORK_KNOBS = (*reasons.AMOUNT_KNOBS, *reasons.CONTENT_KNOBS)
+"""Only configurations that agree in all of these compete."""
 
 SMALLEST_GAIN = 1.05
 """A smaller ratio to the plainest configuration is not worth a sentence."""
@@ -62,10 +63,7 @@ def recommend_for_run(
 
 def torch_device(info: RunInfo) -> str:
     """Where torch put the tensors of a run, such as ``cpu`` or ``cuda:0``."""
-    for facts in (info.fingerprint, info.environment):
-        if "torch_device" in facts:
-            return str(facts["torch_device"])
-    return "cpu" if "cpu" in info.device.lower() else "cuda"
+    return str(info.environment.get("torch_device", "cpu"))
 
 
 def recommend(
@@ -86,14 +84,15 @@ def recommend(
         code_of: Writes the Python that runs a configuration.
     """
     everything = tuple(measured)
-    ranker = _Ranker(limits, objective.minimize, varying_knobs(everything), code_of)
-    groups: dict[tuple[JsonValue, ...], list[Measurement]] = {}
+    varying = varying_knobs([m.knobs for m in everything if m.knobs])
+    ranker = _Ranker(limits, objective.minimize, varying, code_of)
+    groups: dict[str, list[Measurement]] = {}
     for m in everything:
         if m.knobs:
-            groups.setdefault(tuple(m.knobs.get(name) for name in WORK_KNOBS), []).append(m)
+            groups.setdefault(canonical_json(_work(m)), []).append(m)
     by_work = tuple(
-        ranker.choose(groups[work], dict(zip(WORK_KNOBS, work, strict=True)))
-        for work in sorted(groups, key=_amount, reverse=True)
+        ranker.choose(group, _work(group[0]))
+        for group in sorted(groups.values(), key=lambda group: _amount(_work(group[0])))
     )
     return Advice(
         device=device,
@@ -105,9 +104,14 @@ def recommend(
     )
 
 
-def _amount(work: Sequence[JsonValue]) -> tuple[float, ...]:
-    """Sorts by steps, then pixels; the pipeline's own value (None) gives up nothing."""
-    return tuple(value if isinstance(value, (int, float)) else float("inf") for value in work)
+def _work(m: Measurement) -> dict[str, JsonValue]:
+    return {name: m.knobs.get(name) for name in WORK_KNOBS}
+
+
+def _amount(work: Mapping[str, JsonValue]) -> tuple[float, ...]:
+    """Sorts the most work first; the pipeline's own value (None) gives up nothing."""
+    values = [work[name] for name in reasons.AMOUNT_KNOBS]
+    return tuple(-value if isinstance(value, (int, float)) else -math.inf for value in values)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +132,7 @@ class _Ranker:
             return self._nothing(group, work)
         first = min((estimate for estimate, _ in ranked), key=lambda estimate: estimate.point)
         tied = [(estimate, m) for estimate, m in ranked if estimate.overlaps(first)]
-        thrifty = _least_memory(tied)
+        thrifty = _least_memory([pair for pair in tied if pair[0].point <= first.high])
         estimate, chosen = min(thrifty, key=lambda pair: (pair[0].point, _latency(pair[1])))
         gain = _gain(chosen, group)
         sentences = [

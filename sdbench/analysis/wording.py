@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 
 from sdbench.analysis.measurement import Measurement
@@ -72,12 +73,21 @@ def estimate_text(estimate: Estimate | None) -> str:
     return format_seconds(estimate.point, estimate.half_width or None)
 
 
-def interval_text(estimate: Estimate | None) -> str | None:
-    """An estimate's interval in seconds, or None where one sample gives none."""
-    if estimate is None or estimate.sample_count < 2:
-        return None
+def interval_text(estimate: Estimate) -> str:
+    """An estimate's interval in seconds, with its confidence where that is below the nominal."""
+    if estimate.sample_count < 2:
+        return "one sample, no interval"
     finest = estimate.half_width / 10 or None
-    return f"{format_seconds(estimate.low, finest)} to {format_seconds(estimate.high, finest)}"
+    text = f"{format_seconds(estimate.low, finest)} to {format_seconds(estimate.high, finest)}"
+    if estimate.is_confident:
+        return text
+    confidence = confidence_text(estimate.confidence)
+    return f"{text}, {confidence} interval, {count(estimate.sample_count, 'sample')}"
+
+
+def confidence_text(confidence: float) -> str:
+    """A confidence in whole percent, never more than it is."""
+    return f"{math.floor(100 * confidence)} %"
 
 
 def memory_word(m: Measurement) -> str:

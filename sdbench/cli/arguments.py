@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import click
 
 from sdbench.errors import IllegalValue
-from sdbench.results.store import RunFolderError, find_runs
+from sdbench.results.store import RUN_FILE, RunFolderError, find_runs
 from sdbench.suite.model import Limits
 from sdbench.units import parse_bytes, parse_seconds
 
@@ -79,9 +79,10 @@ def run_folder(path: Path) -> Path:
     Raises:
         RunFolderError: There is none.
     """
-    if (path / "run.json").exists():
-        return path
-    folders = find_runs(path.parent, path.name) or find_runs(path)
+    folder = path.resolve()
+    if (folder / RUN_FILE).exists():
+        return folder
+    folders = sorted(file.parent for file in folder.glob(f"*/{RUN_FILE}")) or find_runs(folder)
     if not folders:
         raise RunFolderError(
             f"{path} is neither a run nor a folder of runs; `sdbench run SUITE` makes one"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import io
 import sys
 
 import click
@@ -51,6 +52,9 @@ def cli() -> None:
 
 def main() -> None:
     """Runs the command line; errors meant for the user are printed once, without a traceback."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a prompt may be in any script
     try:
         sys.exit(cli.main(standalone_mode=False))
     except click.ClickException as error:
@@ -62,6 +66,7 @@ def main() -> None:
     except SdbenchError as error:
         click.echo(f"sdbench: {error}", err=True)
         sys.exit(error.exit_code)
-    except BrokenPipeError:
-        sys.stderr.close()
-        sys.exit(0)
+    except OSError as error:  # but a broken pipe, after which click ends the program quietly
+        what = f"cannot read or write {error.filename}: " if error.filename else ""
+        click.echo(f"sdbench: {what}{error.strerror or error}", err=True)
+        sys.exit(3)

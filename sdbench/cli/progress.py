@@ -3,27 +3,58 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from sdbench.knobs.registry import describe
+from sdbench.knobs.registry import describe, varying_knobs
 from sdbench.results.record import Record, Status
+from sdbench.results.table import accepted_samples
 from sdbench.run.session import RunListener
 from sdbench.statistics import median_estimate
-from sdbench.suite.configuration import Configuration, varying_knobs
+from sdbench.suite.configuration import Configuration
 from sdbench.units import format_bytes, format_seconds
+
+_OUTPUT_FAILURES = (OSError, UnicodeError)
+"""A closed pipe, a terminal that is gone, a character that its encoding lacks."""
+
+
+class MutedOnFailure:
+    """Tells a listener how a run goes until its output fails: the sweep goes on without it."""
+
+    def __init__(self, listener: RunListener) -> None:
+        self._listener: RunListener | None = listener
+
+    def begun(self, folder: Path, device: str, planned: int, done: int) -> None:
+        """Hands on that a run has begun."""
+        self._tell(lambda listener: listener.begun(folder, device, planned, done))
+
+    def phase(self, configuration: Configuration, phase: str) -> None:
+        """Hands on that a phase has begun."""
+        self._tell(lambda listener: listener.phase(configuration, phase))
+
+    def finished(self, configuration: Configuration, record: Record) -> None:
+        """Hands on that a configuration has its record."""
+        self._tell(lambda listener: listener.finished(configuration, record))
+
+    def _tell(self, tell: Callable[[RunListener], None]) -> None:
+        if self._listener is None:
+            return
+        try:
+            tell(self._listener)
+        except _OUTPUT_FAILURES:
+            self._listener = None
 
 
 class PlainProgress:
     """A line for each configuration as it ends."""
 
     def __init__(self, configurations: Sequence[Configuration]) -> None:
-        self._names = varying_knobs(configurations)
+        self._names = varying_knobs([item.knobs for item in configurations])
         self._planned = self._done = 0
 
     def begun(self, folder: Path, device: str, planned: int, done: int) -> None:
@@ -53,7 +84,7 @@ class PlainProgress:
         if record.status is not Status.OK:
             reason, _, _ = (record.reason or "").partition(";")
             return f"{record.status.value:<11} {settings}: {reason}"
-        estimate = median_estimate(record.samples_s)
+        estimate = median_estimate(accepted_samples(record))
         latency = format_seconds(estimate.point, estimate.half_width)
         memory = record.peak_allocated_bytes.value
         allocated = format_bytes(None if memory is None else int(memory))
@@ -93,12 +124,19 @@ class TerminalProgress(PlainProgress):
         self._bar.console.print(line, markup=False, highlight=False, overflow="ignore", crop=False)
 
 
+class _Console(Console):
+    """Raises a broken pipe as it is, where rich would end the program."""
+
+    def on_broken_pipe(self) -> None:
+        raise BrokenPipeError
+
+
 @contextmanager
 def progress_for(configurations: Sequence[Configuration]) -> Iterator[RunListener]:
     """A bar on a terminal, plain lines elsewhere."""
-    console = Console()
+    console = _Console()
     if not console.is_terminal:
-        yield PlainProgress(configurations)
+        yield MutedOnFailure(PlainProgress(configurations))
         return
     columns = (
         TextColumn("{task.description:<10}"),
@@ -106,5 +144,12 @@ def progress_for(configurations: Sequence[Configuration]) -> Iterator[RunListene
         MofNCompleteColumn(),
         TimeRemainingColumn(elapsed_when_finished=True),
     )
-    with Progress(*columns, console=console, auto_refresh=False, transient=True) as bar:
-        yield TerminalProgress(configurations, bar)
+    bar = Progress(*columns, console=console, auto_refresh=False, transient=True)
+    progress = TerminalProgress(configurations, bar)
+    try:
+        with suppress(*_OUTPUT_FAILURES):
+            bar.start()
+        yield MutedOnFailure(progress)
+    finally:
+        with suppress(*_OUTPUT_FAILURES):
+            bar.stop()

@@ -3,12 +3,24 @@
 from __future__ import annotations
 
 import os
+import shlex
 import signal
+import sys
 from pathlib import Path
 
 import click
 
 from sdbench.cli.arguments import MAX_CONFIGURATIONS, SUITE, columns
+
+
+def _writable(context: click.Context, parameter: click.Parameter, path: Path | None) -> Path | None:
+    """Refuses at once what would otherwise fail after the sweep."""
+    from sdbench.report.files import obstacle_to_writing
+
+    obstacle = obstacle_to_writing(path) if path else None
+    if obstacle:
+        raise click.BadParameter(obstacle, context, parameter)
+    return path
 
 
 @click.command(
@@ -31,6 +43,7 @@ from sdbench.cli.arguments import MAX_CONFIGURATIONS, SUITE, columns
     "--report",
     "report_path",
     type=click.Path(path_type=Path, dir_okay=False),
+    callback=_writable,
     help="Write the HTML report here.",
 )
 @click.option(
@@ -75,14 +88,20 @@ def run(
         outcome = run_suite(order, launcher, progress)
     measured = read_run(outcome.folder)
     state = completeness(measured)
-    click.echo(f"\n{advice_text(recommend_for_run(measured), columns())}")
-    click.echo(f"{state.summary}\nresults: {outcome.folder}")
     if report_path is not None:
         from sdbench.report.html import write_html
 
         write_html(measured, report_path)
+    click.echo(f"\n{advice_text(recommend_for_run(measured), columns())}")
+    click.echo(f"{state.summary}\nresults: {outcome.folder}")
+    if report_path is not None:
         click.echo(f"report: {report_path}")
-    if outcome.was_interrupted:
-        click.echo(f"interrupted; go on with: sdbench run {suite_path} --resume", err=True)
+    if outcome.stopped is not None:
+        click.echo(f"{outcome.stopped}; go on with: {_resuming_command()}", err=True)
     if not state.is_complete:
         raise click.exceptions.Exit(3)
+
+
+def _resuming_command() -> str:
+    arguments = [argument for argument in sys.argv[1:] if argument != "--resume"]
+    return shlex.join(["sdbench", *arguments, "--resume"])

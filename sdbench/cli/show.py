@@ -26,10 +26,9 @@ def show(suite_path: Path, as_json: bool, max_configurations: int | None) -> Non
         items = [{"key": item.key, "knobs": dict(item.knobs)} for item in planned]
         click.echo(json.dumps({"schema": 1, "suite": suite.name, "configurations": items}))
         return
-    from sdbench.knobs.registry import describe
-    from sdbench.suite.configuration import varying_knobs
+    from sdbench.knobs.registry import describe, varying_knobs
 
-    varying = varying_knobs(planned)
+    varying = varying_knobs([item.knobs for item in planned])
     shared = {name: value for name, value in planned[0].knobs.items() if name not in varying}
     loads = len({load_key(item) for item in planned})
     click.echo(f"{suite.name}: {suite.task.value}, configurations: {len(planned)}, loads: {loads}")

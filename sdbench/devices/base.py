@@ -24,7 +24,7 @@ class MemoryPeaks:
     Attributes:
         allocated_bytes: Live tensor bytes.
         reserved_bytes: Bytes that the allocator held of the device.
-        device_used_bytes: Bytes used on the device by everything.
+        device_used_bytes: Bytes that this process added to the device's use.
         rss_bytes: Resident memory of this process on the host.
         allocated_bytes_by_stage: Peak of live tensor bytes within each stage.
     """

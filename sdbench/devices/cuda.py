@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -34,6 +34,7 @@ class CudaDevice:
         self.torch_device = f"cuda:{index}"
         self._properties = properties
         self._monitor = NvmlMonitor(str(properties.uuid))
+        self._used_before = self._monitor.used_memory()
         torch.cuda.set_device(index)
 
     def fingerprint(self) -> Mapping[str, JsonValue]:
@@ -67,7 +68,22 @@ class CudaDevice:
         self.synchronize()
         torch.cuda.empty_cache()
         torch.cuda.reset_peak_memory_stats(self.torch_device)
-        yield _CudaMemoryWatch(self.torch_device, self._monitor, rss)
+        yield _CudaMemoryWatch(self.torch_device, self._device_used, rss)
+
+    def _device_used(self) -> Figure:
+        """Bytes that this process added to the device's use, its CUDA context among them.
+
+        What others used before is not counted: a limit is about what a configuration needs.
+        """
+        used, before = self._monitor.used_memory(), self._used_before
+        if used.value is None or before.value is None:
+            return Figure.absent(used.reason or before.reason or "NVML told nothing")
+        remarks = (
+            "read once after the call, while its memory was still held: a lower bound",
+            f"without {before.value} bytes that others used before",
+            used.reason,
+        )
+        return Figure.measured(used.value - before.value, "; ".join(filter(None, remarks)))
 
     def is_out_of_memory(self, error: BaseException) -> bool:
         if isinstance(error, (MemoryError, torch.OutOfMemoryError)):
@@ -87,9 +103,9 @@ class CudaDevice:
 class _CudaMemoryWatch:
     """Reads and resets the allocator's peak where a stage begins or ends."""
 
-    def __init__(self, torch_device: str, monitor: NvmlMonitor, rss: PeakRss) -> None:
+    def __init__(self, torch_device: str, device_used: Callable[[], Figure], rss: PeakRss) -> None:
         self._device = torch_device
-        self._monitor = monitor
+        self._device_used = device_used
         self._rss = rss
         self._stage = OTHER_STAGE
         self._allocated: dict[str, int] = defaultdict(int)
@@ -113,15 +129,10 @@ class _CudaMemoryWatch:
     def peaks(self) -> MemoryPeaks:
         torch.cuda.synchronize(self._device)
         self._close_stage()
-        used = self._monitor.used_memory()
-        if used.value is not None:
-            remark = "read once after the call, while its memory was still held: a lower bound"
-            remarks = filter(None, (remark, used.reason))
-            used = Figure.measured(used.value, "; ".join(remarks))
         return MemoryPeaks(
             allocated_bytes=Figure.measured(max(self._allocated.values())),
             reserved_bytes=Figure.measured(self._reserved_bytes),
-            device_used_bytes=used,
+            device_used_bytes=self._device_used(),
             rss_bytes=self._rss.figure(),
             allocated_bytes_by_stage=dict(self._allocated),
         )

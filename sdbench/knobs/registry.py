@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from types import MappingProxyType
 
 from sdbench.jsontypes import JsonValue
@@ -63,4 +63,13 @@ def describe(knobs: Mapping[str, JsonValue], names: Collection[str] | None = Non
         f"{name} {KNOBS[name].text(value)}"
         for name, value in knobs.items()
         if (name in names if names is not None else value != KNOBS[name].neutral)
+    )
+
+
+def varying_knobs(all_knobs: Sequence[Mapping[str, JsonValue]]) -> tuple[str, ...]:
+    """The knobs in which configurations differ: all that a line about one of them must name."""
+    return tuple(
+        name
+        for name in KNOBS
+        if any(knobs.get(name) != all_knobs[0].get(name) for knobs in all_knobs)
     )

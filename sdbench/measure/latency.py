@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sdbench.devices.base import Device, DeviceState
+from sdbench.measure.deadline import Deadline
 from sdbench.measure.stopping import stop_reason
 from sdbench.measure.throttling import accepted_samples, throttle_marks
 from sdbench.measure.timing import StageMarks, Timing, time_call
@@ -44,19 +45,23 @@ def first_call(call: Call, device: Device) -> tuple[float, Sequence[Any]]:
     return timing.wall_s, images
 
 
-def warm_up(call: Call, device: Device, protocol: Protocol, first_call_s: float) -> list[float]:
-    """Repeats the call until it is steady; seconds of each call."""
+def warm_up(
+    call: Call, device: Device, protocol: Protocol, first_call_s: float, deadline: Deadline
+) -> list[float]:
+    """Repeats the call until it is steady, and leaves time for a timed one; seconds of each."""
     durations_s = [first_call_s]
     marks = StageMarks(device)
     with call.observed(marks):
-        while not is_warm(durations_s, protocol.warmup, protocol.max_warmup):
+        while not is_warm(
+            durations_s, protocol.warmup, protocol.max_warmup
+        ) and deadline.leaves_room_for(2, durations_s[-1]):
             timing, _ = time_call(call, device, marks)
             durations_s.append(timing.wall_s)
     return durations_s[1:]
 
 
-def sample(call: Call, device: Device, protocol: Protocol) -> Samples:
-    """Times calls until the protocol says that there are enough.
+def sample(call: Call, device: Device, protocol: Protocol, deadline: Deadline) -> Samples:
+    """Times calls until the protocol says that there are enough, or no further one would fit.
 
     The device's state is read before and after each sample, outside of the timed window; nothing
     is polled, printed or sent meanwhile.
@@ -71,15 +76,17 @@ def sample(call: Call, device: Device, protocol: Protocol) -> Samples:
             timing, _ = time_call(call, device, marks)
             samples.timings.append(timing)
             samples.states.append(device.state())
-            _decide(samples, (device.now_ns() - begun_ns) * 1e-9, protocol)
+            _decide(samples, (device.now_ns() - begun_ns) * 1e-9, protocol, deadline)
     return samples
 
 
-def _decide(samples: Samples, spent_s: float, protocol: Protocol) -> None:
+def _decide(samples: Samples, spent_s: float, protocol: Protocol, deadline: Deadline) -> None:
     every_s = [timing.wall_s for timing in samples.timings]
     samples.throttled = throttle_marks(samples.states)
     accepted_s = accepted_samples(every_s, samples.throttled)
     samples.is_unstable = accepted_s is None
     counted_s = every_s if accepted_s is None else accepted_s
     reason = stop_reason(counted_s, len(every_s), spent_s, protocol)
+    if reason is None and not deadline.leaves_room_for(1, every_s[-1]):
+        reason = StopReason.TIME_BUDGET
     samples.stop_reason = StopReason.THROTTLED if reason and samples.is_unstable else reason

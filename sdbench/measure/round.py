@@ -16,6 +16,7 @@ from typing import Any
 from sdbench.devices.base import Device, MemoryPeaks
 from sdbench.errors import SdbenchError
 from sdbench.knobs.base import Unsupported
+from sdbench.measure.deadline import Deadline
 from sdbench.measure.latency import Samples, first_call, sample, warm_up
 from sdbench.measure.memory import measure_memory
 from sdbench.pipelines.base import Call, Pipeline
@@ -84,6 +85,7 @@ def _measure(
     on_phase: PhaseListener,
     fields: dict[str, Any],
 ) -> None:
+    deadline = Deadline.after(device, protocol.timeout_s)
     fields["images_per_call"] = call.images_per_call
     on_phase("first call")
     fields["first_call_s"], images = first_call(call, device)
@@ -95,9 +97,10 @@ def _measure(
     if images_folder is not None:
         fields["images"] = _save(images, images_folder, key)
     on_phase("warm-up")
-    fields["warmup_s"] = tuple(warm_up(call, device, protocol, fields["first_call_s"]))
+    warmups_s = warm_up(call, device, protocol, fields["first_call_s"], deadline)
+    fields["warmup_s"] = tuple(warmups_s)
     on_phase("timing")
-    fields |= _latency_fields(sample(call, device, protocol))
+    fields |= _latency_fields(sample(call, device, protocol, deadline))
 
 
 def _memory_fields(peaks: MemoryPeaks) -> dict[str, Any]:

@@ -10,7 +10,13 @@ from sdbench.analysis.feasibility import memory_limit_text, obstacle
 from sdbench.analysis.frontier import frontier
 from sdbench.analysis.measurement import Measurement
 from sdbench.analysis.reasons import work_words
-from sdbench.analysis.wording import estimate_text, interval_text, setting, shortened
+from sdbench.analysis.wording import (
+    confidence_text,
+    estimate_text,
+    interval_text,
+    setting,
+    shortened,
+)
 from sdbench.results.table import MEMORY_FIGURES
 from sdbench.units import format_bytes
 
@@ -44,6 +50,7 @@ def chart_data(measured: Sequence[Measurement], advice: Advice) -> Mapping[str, 
             }
             for choice in advice.by_work
         ],
+        "interval_label": _interval_label(plotted),
         "limit_bytes": limit,
         "limit_label": f"limit {memory_limit_text(limit)}" if limit else None,
         "off_chart": len(measured) - len(plotted),
@@ -76,6 +83,16 @@ def _frontier_keys(
     return [m.key for m in frontier(same, _reader(figure))]
 
 
+def _interval_label(plotted: Sequence[Measurement]) -> str:
+    """What the bars are: intervals of few samples have less than the nominal confidence."""
+    estimates = [m.latency_per_image for m in plotted if m.latency_per_image]
+    shown = [estimate for estimate in estimates if estimate.sample_count > 1]
+    if all(estimate.is_confident for estimate in shown):
+        return "95 % intervals"
+    lowest = min(estimate.confidence for estimate in shown)
+    return f"95 % intervals, those of few samples less: {confidence_text(lowest)} at least"
+
+
 def _colour_by(advice: Advice) -> list[str]:
     """Knobs to colour by, the most telling first."""
     first = [name for name in ("steps", "scheduler", "dtype") if name in advice.names]
@@ -86,7 +103,6 @@ def _point(m: Measurement, advice: Advice) -> dict[str, Any]:
     latency = m.latency_per_image
     assert latency is not None
     has_interval = latency.sample_count > 1
-    interval = interval_text(latency)
     return {
         "key": m.key,
         "status": m.status_word,
@@ -101,8 +117,7 @@ def _point(m: Measurement, advice: Advice) -> dict[str, Any]:
         "latency_s": latency.point,
         "low_s": latency.low if has_interval else None,
         "high_s": latency.high if has_interval else None,
-        "latency_text": f"{estimate_text(latency)} an image"
-        + (f" ({interval})" if interval else " (one sample, no interval)"),
+        "latency_text": f"{estimate_text(latency)} an image ({interval_text(latency)})",
         "p95_text": f"p95 of a call {p95_text(m)}",
         "memory": {PEAK: m.peak_memory_bytes}
         | {name: m.memory_bytes(name) for name in MEMORY_FIGURES},

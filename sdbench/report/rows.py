@@ -175,9 +175,7 @@ def _knob_column(name: str) -> Column:
 def _estimate_cell(estimate: Estimate | None) -> Cell:
     if estimate is None:
         return Cell(DASH)
-    interval = interval_text(estimate)
-    detail = interval or "one sample, no interval"
-    return Cell(estimate_text(estimate), estimate.point, detail)
+    return Cell(estimate_text(estimate), estimate.point, interval_text(estimate))
 
 
 def _memory_column(name: str, label: str, hint: str) -> Column:
@@ -221,16 +219,18 @@ def _stop_cell(m: Measurement) -> Cell:
     return _words(stop.value.replace("_", " ") if stop else None)
 
 
+_INTERVAL = "interval, of 95 % confidence where no other is said"
+
 _MEASURED_COLUMNS = (
     Column(
         "latency an image",
         lambda m: _estimate_cell(m.latency_per_image),
-        hint="median of the timed calls over the images of a call, and its 95 % interval",
+        hint=f"median of the timed calls over the images of a call, and its {_INTERVAL}",
     ),
     Column(
         "latency of a call",
         lambda m: _estimate_cell(m.latency),
-        hint="median of the timed calls, and its 95 % interval",
+        hint=f"median of the timed calls, and its {_INTERVAL}",
     ),
     Column(
         "p95 of a call",

@@ -29,6 +29,10 @@ class Status(str, Enum):
     UNSTABLE = "unstable"
 
 
+OPEN_STATUSES = frozenset({Status.ERROR, Status.TIMEOUT, Status.SKIPPED})
+"""These leave a question open. Out of memory, unsupported and unstable are answers."""
+
+
 class StopReason(str, Enum):
     """Why no further sample was taken."""
 
@@ -118,7 +122,8 @@ class Record:
         denoiser_evaluations: Evaluations of the denoiser in one call.
         peak_allocated_bytes: Peak of live tensor bytes (on CUDA the allocator's).
         peak_reserved_bytes: Peak that the allocator held of the device.
-        peak_device_used_bytes: Peak used on the device by everything.
+        peak_device_used_bytes: Peak that the worker added to what the device had in use, with
+            its context and what its libraries hold.
         peak_rss_bytes: Peak resident memory of the worker process on the host.
         stage_peak_allocated_bytes: ``peak_allocated_bytes`` within each stage.
         device_state: Clocks, temperature, power before and after, where the device tells.

@@ -82,12 +82,26 @@ def utc_now() -> str:
     return datetime.now(timezone.utc).replace(microsecond=0).isoformat().replace("+00:00", "Z")
 
 
+def _lock(file: BinaryIO, folder: Path) -> None:
+    """Holds a run for this process until the file is closed, where the system has such locks."""
+    try:
+        import fcntl
+    except ImportError:
+        return
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        file.close()
+        raise RunFolderError(f"{folder} is being written by another sdbench") from None
+
+
 class RunWriter:
     """Appends records to a run's folder; each is on disk before `append` returns."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._file: BinaryIO = (folder / RECORDS_FILE).open("ab")
+        _lock(self._file, folder)
         _sync_folder(folder)
 
     @classmethod
@@ -112,17 +126,17 @@ class RunWriter:
         """Goes on with a run; what a crash cut off at the end of its records is removed.
 
         Raises:
-            RunFolderError: The folder is no run.
+            RunFolderError: The folder is no run, or another process writes to it.
         """
         if not (folder / RUN_FILE).is_file():
             raise _no_run(folder)
+        writer = cls(folder)
         path = folder / RECORDS_FILE
-        if path.exists():
-            content = path.read_bytes()
-            whole = content.rfind(b"\n") + 1
-            if whole < len(content):
-                os.truncate(path, whole)
-        return cls(folder)
+        content = path.read_bytes()
+        whole = content.rfind(b"\n") + 1
+        if whole < len(content):
+            os.truncate(path, whole)
+        return writer
 
     def append(self, record: Record) -> None:
         """Writes one record, and syncs it.

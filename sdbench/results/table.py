@@ -46,11 +46,16 @@ def accepted_samples(record: Record) -> tuple[float, ...]:
     Throttled ones are left out, unless the round was called unstable for having too many, or
     none would be left.
     """
+    return _accepted(record, record.samples_s)
+
+
+def _accepted(record: Record, values_s: tuple[float, ...]) -> tuple[float, ...]:
+    """Of one value for each timed call, those of the accepted calls."""
     throttled = record.is_throttled
-    if record.status is Status.UNSTABLE or len(throttled) != len(record.samples_s):
-        return record.samples_s
-    kept = tuple(s for s, marked in zip(record.samples_s, throttled, strict=True) if not marked)
-    return kept or record.samples_s
+    if record.status is Status.UNSTABLE or len(throttled) != len(values_s):
+        return values_s
+    kept = tuple(s for s, marked in zip(values_s, throttled, strict=True) if not marked)
+    return kept or values_s
 
 
 def scheduler_class(record: Record) -> str | None:
@@ -81,9 +86,10 @@ def table(
 
     Returns:
         Columns: ``key``; one for each knob; ``status`` (``missing`` where there is no record) and
-        ``reason``; latencies in seconds; each memory figure in bytes with its origin and, where it
-        is not available, the reason; ``stage_<name>_s`` with the median seconds of a stage in one
-        call; what really ran; and notes.
+        ``reason``; latencies in seconds, with the confidence that their interval really has; each
+        memory figure in bytes with its origin and, where it is not available, the reason;
+        ``stage_<name>_s`` with the median seconds of a stage in one call; what really ran; and
+        notes.
     """
     import pandas as pd
 
@@ -135,6 +141,7 @@ def _measured(record: Record) -> dict[str, Any]:
         "latency_s": estimate.point if estimate else None,
         "latency_low_s": estimate.low if estimate and has_interval else None,
         "latency_high_s": estimate.high if estimate and has_interval else None,
+        "latency_confidence": estimate.confidence if estimate and has_interval else None,
         "latency_p95_s": quantile(samples, P95) if samples else None,
         "latency_per_image_s": estimate.point / images if estimate and images else None,
         "samples": len(samples),
@@ -157,9 +164,9 @@ def _measured(record: Record) -> dict[str, Any]:
 
 
 def stage_medians(record: Record) -> dict[str, float]:
-    """For each stage, the median of its seconds in one call."""
+    """For each stage, the median of its seconds in one accepted call."""
     return {
-        stage: median_estimate(samples).point
+        stage: median_estimate(_accepted(record, samples)).point
         for stage, samples in record.stages_s.items()
         if samples
     }

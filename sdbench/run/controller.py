@@ -14,25 +14,23 @@ from pathlib import Path
 from types import TracebackType
 from typing import Protocol
 
-from sdbench.errors import SdbenchError
 from sdbench.results.record import Record, Status
 from sdbench.results.store import IMAGES_FOLDER, RunWriter, utc_now
 from sdbench.run.launch import Launcher
 from sdbench.run.messages import LOADING, Finished, Measure, Phase, Ready, Refused, Start
 from sdbench.run.plan import load_key
-from sdbench.run.worker_process import WorkerDied, WorkerProcess
+from sdbench.run.worker_process import CannotStart, WorkerDied, WorkerProcess
 from sdbench.suite.configuration import Configuration
 from sdbench.suite.model import Suite
 
 _START_TIMEOUT_S = 300.0
 """Longest time for imports and the first touch of the device."""
 
+_STARTS = 2
+"""Tries to replace a worker before a run is stopped: a device may be busy for a moment."""
+
 _DEATHS_AT_LOAD = 2
 """Workers that may die or hang while loading one pipeline before the rest of it is skipped."""
-
-
-class WorkerRefused(SdbenchError):
-    """No worker could be started."""
 
 
 class Progress(Protocol):
@@ -69,14 +67,17 @@ class Controller:
         job: What workers are started for.
         launcher: What starts them.
         logs_folder: Where their logs go.
+        workers_before: Workers that the run had before, when it goes on.
     """
 
-    def __init__(self, job: Job, launcher: Launcher, logs_folder: Path) -> None:
+    def __init__(
+        self, job: Job, launcher: Launcher, logs_folder: Path, workers_before: int = 0
+    ) -> None:
         self._job = job
         self._launcher = launcher
         self.logs_folder = logs_folder
         self._worker: WorkerProcess | None = None
-        self._workers_started = 0
+        self._workers_started = workers_before
         self._deaths_at_load: Counter[str] = Counter()
 
     def __enter__(self) -> Controller:
@@ -95,7 +96,7 @@ class Controller:
         """Starts a worker, and says what it has.
 
         Raises:
-            WorkerRefused: It could not start; the message says why.
+            CannotStart: It could not start; the message says why.
         """
         self._workers_started += 1
         name = f"worker-{self._workers_started}"
@@ -113,18 +114,23 @@ class Controller:
         try:
             answer = worker.receive(_START_TIMEOUT_S)
         except WorkerDied as death:
-            raise WorkerRefused(f"no worker could be started: {death}") from None
+            self.kill_worker()
+            raise CannotStart(f"no worker could be started: {death}") from None
         if isinstance(answer, Ready):
             return answer
         self.kill_worker()
         if isinstance(answer, Refused):
-            raise WorkerRefused(answer.reason)
-        raise WorkerRefused(f"a worker did not start within {_START_TIMEOUT_S:g} s")
+            raise CannotStart(answer.reason)
+        raise CannotStart(f"a worker did not start within {_START_TIMEOUT_S:g} s")
 
     def measure(
         self, configurations: Iterable[Configuration], writer: RunWriter, progress: Progress
     ) -> None:
-        """Measures each configuration once, in order; its record is on disk before the next."""
+        """Measures each configuration once, in order; its record is on disk before the next.
+
+        Raises:
+            CannotStart: A worker died, and no other could be started in its place.
+        """
         for configuration in configurations:
             record = self.round(configuration, 0, writer.folder, progress)
             writer.append(record)
@@ -141,10 +147,7 @@ class Controller:
             return _record_without_worker(
                 configuration, number, "none", started_at, Status.SKIPPED, reason
             )
-        if self._worker is None:
-            self.start_worker()
-        worker = self._worker
-        assert worker is not None
+        worker = self._worker or self._replace_worker()
         worker.send(
             Measure(
                 knobs=dict(configuration.knobs),
@@ -181,6 +184,17 @@ class Controller:
         return _record_without_worker(
             configuration, number, worker.name, started_at, status, reason
         )
+
+    def _replace_worker(self) -> WorkerProcess:
+        for attempt in range(1, _STARTS + 1):
+            try:
+                self.start_worker()
+                break
+            except CannotStart:
+                if attempt == _STARTS:
+                    raise
+        assert self._worker is not None
+        return self._worker
 
     def kill_worker(self) -> None:
         """Ends the worker; the next round starts another."""

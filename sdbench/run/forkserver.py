@@ -18,6 +18,7 @@ import signal
 import socket
 import sys
 from collections.abc import Sequence
+from typing import NoReturn
 
 _MAX_MESSAGE_BYTES = 65536
 
@@ -44,25 +45,21 @@ def main(control_fd: int, modules: Sequence[str]) -> None:
 
 def _fork(control: socket.socket, fd: int, log: str) -> int:
     pid = os.fork()
-    if pid:
-        os.close(fd)
-        return pid
-    try:
+    if pid == 0:
         control.close()
-        log_fd = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
-        os.dup2(log_fd, 1)
-        os.dup2(log_fd, 2)
-        from sdbench.run.worker import serve
+        _become_worker(fd, log)
+    os.close(fd)
+    return pid
 
-        channel = socket.socket(fileno=fd)
-        serve(channel.makefile("rb"), channel.makefile("wb"))
-        os._exit(0)
-    except BaseException:
-        import traceback
 
-        traceback.print_exc()
-        sys.stderr.flush()
-        os._exit(1)
+def _become_worker(fd: int, log: str) -> NoReturn:
+    log_fd = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+    os.dup2(log_fd, 1)
+    os.dup2(log_fd, 2)
+    from sdbench.run.worker import run_to_the_end
+
+    channel = socket.socket(fileno=fd)
+    run_to_the_end(channel.makefile("rb"), channel.makefile("wb"))
 
 
 if __name__ == "__main__":

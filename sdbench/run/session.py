@@ -12,6 +12,7 @@ from typing import Protocol
 
 from sdbench.errors import SdbenchError
 from sdbench.jsontypes import canonical_json
+from sdbench.results.record import OPEN_STATUSES
 from sdbench.results.store import (
     LOGS_FOLDER,
     Run,
@@ -25,8 +26,12 @@ from sdbench.run.controller import Controller, Job, Progress
 from sdbench.run.launch import Launcher
 from sdbench.run.messages import Ready
 from sdbench.run.plan import plan
+from sdbench.run.worker_process import CannotStart
 from sdbench.suite.configuration import Configuration
 from sdbench.suite.model import Suite
+
+_MAY_CHANGE = ("max_configurations",)
+"""What of a suite may change between a run and its resumption: it changes no measurement."""
 
 
 class CannotResume(SdbenchError):
@@ -67,28 +72,29 @@ class Outcome:
 
     Attributes:
         folder: Where it lies.
-        was_interrupted: Whether Ctrl-C or SIGTERM ended it early.
+        stopped: Why it ended early, or None where it did not.
     """
 
     folder: Path
-    was_interrupted: bool
+    stopped: str | None
 
 
 def run_suite(order: Order, launcher: Launcher, listener: RunListener) -> Outcome:
     """Measures what an order asks for.
 
     Raises:
-        WorkerRefused: No worker could start, for example since the device is not there.
+        CannotStart: No worker could start, for example since the device is not there.
         CannotResume: The run to go on with was made from another suite or on another device.
     """
     planned = plan(order.configurations)
     parent = order.results / order.suite.name
     earlier = _run_to_resume(order) if order.resume else None
+    done = _answered(earlier) if earlier else frozenset()
     parent.mkdir(parents=True, exist_ok=True)
     logs = Path(tempfile.mkdtemp(prefix=".starting-", dir=parent))
     job = Job(order.suite, order.device, order.trust_remote_code)
     try:
-        with Controller(job, launcher, logs) as controller:
+        with Controller(job, launcher, logs, _workers_of(earlier)) as controller:
             ready = controller.start_worker()
             if earlier is None:
                 writer = _create(order, planned, ready)
@@ -96,17 +102,32 @@ def run_suite(order: Order, launcher: Launcher, listener: RunListener) -> Outcom
                 _require_same_fingerprint(earlier, ready)
                 writer = RunWriter.resume(earlier.folder)
             controller.logs_folder = _move_logs(logs, writer.folder)
-            done = {record.key for record in earlier.records} if earlier else set()
             missing = [item for item in planned if item.key not in done]
             listener.begun(writer.folder, ready.device, len(planned), len(planned) - len(missing))
+            stopped = None
             with writer:
                 try:
                     controller.measure(missing, writer, listener)
                 except KeyboardInterrupt:
-                    return Outcome(writer.folder, was_interrupted=True)
-            return Outcome(writer.folder, was_interrupted=False)
+                    stopped = "interrupted"
+                except CannotStart as error:
+                    stopped = str(error)
+            return Outcome(writer.folder, stopped)
     finally:
         shutil.rmtree(logs, ignore_errors=True)
+
+
+def _answered(run: Run) -> frozenset[str]:
+    """Keys of the configurations that need no further round: their latest record is an answer."""
+    latest = {record.key: record.status for record in run.records}
+    return frozenset(key for key, status in latest.items() if status not in OPEN_STATUSES)
+
+
+def _workers_of(run: Run | None) -> int:
+    """Workers that a run has had, so that those to come get names of their own."""
+    names = {record.worker for record in run.records} if run else set()
+    numbers = [name.rpartition("-")[2] for name in names]
+    return max((int(number) for number in numbers if number.isdigit()), default=0)
 
 
 def _create(order: Order, planned: Sequence[Configuration], ready: Ready) -> RunWriter:
@@ -150,7 +171,11 @@ def _run_to_resume(order: Order) -> Run | None:
     if not folders:
         return None
     run = read_run(folders[-1])
-    differing = _differences(run.info.suite, order.suite.to_json())
+    differing = [
+        name
+        for name in _differences(run.info.suite, order.suite.to_json())
+        if name not in _MAY_CHANGE
+    ]
     if differing:
         raise CannotResume(
             f"{run.folder} was made from another version of this suite "

@@ -11,10 +11,12 @@ import gc
 import os
 import queue
 import signal
+import sys
 import threading
+import traceback
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import IO, Any, NoReturn
 
 from sdbench.devices.base import Device
 from sdbench.errors import SdbenchError
@@ -43,7 +45,7 @@ _CANNOT_TELL = 70
 """Exit code when the controller is gone (EX_SOFTWARE is the nearest that sysexits has)."""
 
 
-def serve(reader: BinaryIO, writer: BinaryIO) -> None:
+def serve(reader: IO[bytes], writer: IO[bytes]) -> None:
     """Answers the controller's commands until there are no more."""
     faulthandler.enable()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -70,7 +72,7 @@ def serve(reader: BinaryIO, writer: BinaryIO) -> None:
         say(Finished(record=worker.measure(command)))
 
 
-def _read_in_background(reader: BinaryIO) -> queue.SimpleQueue[Start | Measure]:
+def _read_in_background(reader: IO[bytes]) -> queue.SimpleQueue[Start | Measure]:
     """Commands as they come.
 
     The end of input, also in the middle of a round, ends the worker: a controller that was killed
@@ -134,6 +136,8 @@ class Worker:
         )
         gc.collect()
         self._device.clear()
+        if fields["status"] is Status.ERROR:
+            self._device.synchronize()  # a device that is lost for good raises, and ends the worker
         changed = self._pipeline.left_changed()
         if changed:
             fields["notes"] = (f"the pipeline was left changed ({', '.join(changed)}): dropped",)
@@ -165,7 +169,7 @@ class Worker:
 
 def _device_and_loader(start: Start, suite: Suite) -> tuple[Device, Loader]:
     """The device and what loads pipelines onto it; imports torch only where it is needed."""
-    if start.device.startswith("scripted"):
+    if start.device == "scripted" or start.device.startswith("scripted:"):
         from sdbench.devices.scripted import ScriptedDevice, read_script
         from sdbench.pipelines.simulated import SimulatedLoader
 
@@ -183,11 +187,25 @@ def _device_and_loader(start: Start, suite: Suite) -> tuple[Device, Loader]:
 
 
 def main() -> None:
-    """Serves over standard input and output, and keeps libraries' prints out of the latter."""
+    """Serves over standard input and output, and keeps libraries' prints out of the latter.
+
+    The process ends at once afterwards: what libraries do at exit may hang with a broken device.
+    """
     reader = os.fdopen(os.dup(0), "rb")
     writer = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
-    serve(reader, writer)
+    run_to_the_end(reader, writer)
+
+
+def run_to_the_end(reader: IO[bytes], writer: IO[bytes]) -> NoReturn:
+    """Serves, and ends the process; an exception is the last thing in its log."""
+    try:
+        serve(reader, writer)
+    except BaseException:
+        traceback.print_exc()
+        sys.stderr.flush()
+        os._exit(1)
+    os._exit(0)
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ from typing import IO, Protocol
 
 from pydantic import ValidationError
 
+from sdbench.errors import SdbenchError
 from sdbench.run.messages import (
     COMMANDS,
     EVENTS,
@@ -24,6 +25,13 @@ from sdbench.run.messages import (
 )
 
 _LOG_TAIL_BYTES = 4096
+
+_JOIN_TIMEOUT_S = 10.0
+"""Longest wait for the end of a dead worker's output: a grandchild may hold the pipe open."""
+
+
+class CannotStart(SdbenchError):
+    """No worker can be had; the message says why."""
 
 
 class WorkerDied(Exception):
@@ -94,22 +102,32 @@ class WorkerProcess:
             raise WorkerDied(f"the worker sent something that is no event: {line[:80]!r}") from None
 
     def _last_words(self) -> str:
-        code = self._process.wait()
-        self._log.seek(0, os.SEEK_END)
-        self._log.seek(max(0, self._log.tell() - _LOG_TAIL_BYTES))
-        tail = self._log.read().decode(errors="replace")
-        lines = [line.strip() for line in tail.splitlines() if line.strip()]
-        cause = describe_exit(code)
-        return f"{cause}; its last line: {lines[-1]}" if lines else cause
+        cause = describe_exit(self._process.wait())
+        last = _last_line(self._log)
+        return f"{cause}; its last line: {last}" if last else cause
 
     def kill(self) -> None:
         """Ends the worker at once, whatever it does."""
         self._process.kill()
         self._process.wait()
-        self._thread.join()
+        self._thread.join(_JOIN_TIMEOUT_S)
         for stream in (self._log, self._reader, self._writer):
             with contextlib.suppress(OSError):
                 stream.close()
+
+
+def last_line(log: Path) -> str:
+    """The last line of a log, in words."""
+    with log.open("rb") as file:
+        last = _last_line(file)
+    return f"the last line of its log: {last}" if last else "its log is empty"
+
+
+def _last_line(log: IO[bytes]) -> str:
+    log.seek(0, os.SEEK_END)
+    log.seek(max(0, log.tell() - _LOG_TAIL_BYTES))
+    tail = log.read().decode(errors="replace")
+    return next((line.strip() for line in reversed(tail.splitlines()) if line.strip()), "")
 
 
 def describe_exit(code: int) -> str:

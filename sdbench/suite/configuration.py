@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from sdbench.jsontypes import JsonValue, canonical_json
@@ -39,11 +39,3 @@ class Configuration:
     def part(self, cost: Cost) -> dict[str, JsonValue]:
         """The values of the knobs of one cost."""
         return {name: value for name, value in self.knobs.items() if KNOBS[name].cost is cost}
-
-
-def varying_knobs(configurations: Sequence[Configuration]) -> frozenset[str]:
-    """The knobs in which configurations differ: all that a line about one of them must name."""
-    first = configurations[0].knobs
-    return frozenset(
-        name for name in first if any(item.knobs[name] != first[name] for item in configurations)
-    )

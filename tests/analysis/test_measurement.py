@@ -1,6 +1,6 @@
 from factories import around, record, run
 
-from sdbench.analysis.measurement import measurement_of, measurements, varying_knobs
+from sdbench.analysis.measurement import measurement_of, measurements
 from sdbench.results.record import Status
 from sdbench.units import MIB
 
@@ -38,10 +38,3 @@ def test_a_planned_configuration_without_a_record_is_missing(tmp_path):
     present, absent = measurements(run(tmp_path, [record()], missing=["0123456789ab"]))
     assert (present.status_word, absent.status_word) == ("ok", "missing")
     assert absent.reason is not None
-
-
-def test_knobs_vary_where_two_configurations_differ():
-    pair = tuple(measurement_of(record(steps=s, dtype="bf16")) for s in (2, 4))
-    assert varying_knobs(pair) == ("steps",)
-    assert varying_knobs(pair[:1]) == ()
-    assert varying_knobs(()) == ()

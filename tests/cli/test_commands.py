@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -167,6 +168,63 @@ def test_a_folder_without_a_run_is_exit_code_3(sdbench: Call) -> None:
     code, _, errors = sdbench("recommend", "nowhere")
     assert code == 3
     assert errors.startswith("sdbench: nowhere is neither a run nor a folder of runs")
+
+
+def test_a_run_is_found_from_within_its_folders(
+    sdbench: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`sdbench recommend .` ended in a traceback, since "." has no name."""
+    made = factories.run(tmp_path / "results" / "test", [factories.record(steps=4)])
+    for folder, path in [(made.folder, "."), (made.folder, ".."), (made.folder.parent.parent, ".")]:
+        monkeypatch.chdir(folder)
+        code, output, _ = sdbench("recommend", path)
+        assert code == 0
+        assert "On Test CPU" in output
+
+
+def test_results_that_cannot_be_written_are_one_message_and_exit_code_3(
+    sdbench: Call, suite: str
+) -> None:
+    Path("plain").write_text("")
+    code, _, errors = sdbench("run", suite, "--device", "scripted", "--results", "plain/results")
+    assert code == 3
+    assert errors == "sdbench: cannot read or write plain/results/suite: Not a directory\n"
+
+
+def test_an_export_that_cannot_be_written_is_one_message_and_exit_code_3(
+    sdbench: Call, tmp_path: Path
+) -> None:
+    factories.run(tmp_path / "results", [factories.record(steps=4)])
+    Path("plain").write_text("")
+    code, output, errors = sdbench("export", "results", "-o", "plain/table.csv")
+    assert (code, output) == (3, "")
+    assert errors.startswith("sdbench: cannot write plain/table.csv: ")
+    assert errors.count("\n") == 1
+
+
+def test_a_report_that_could_not_be_written_is_refused_before_the_sweep(
+    sdbench: Call, suite: str
+) -> None:
+    """The sweep was measured for hours, and the report then failed."""
+    code, output, errors = sdbench("run", suite, "--device", "scripted", "--report", "new/r.html")
+    assert (code, output) == (2, "")
+    assert "there is no folder" in errors
+    assert not Path("results").exists()
+
+
+def test_a_reader_who_has_seen_enough_ends_a_command_quietly(suite: str, tmp_path: Path) -> None:
+    read_end, write_end = os.pipe()
+    os.close(read_end)
+    finished = subprocess.run(
+        [sys.executable, "-c", "from sdbench.cli.main import main; main()", "show", suite],
+        cwd=tmp_path,
+        stdout=write_end,
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
+    os.close(write_end)
+    assert finished.stderr == ""
 
 
 @pytest.mark.parametrize("ending", ["csv", "parquet", "json"])

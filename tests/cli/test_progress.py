@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import errno
 import io
+import sys
 from pathlib import Path
 
 import factories
@@ -8,7 +10,7 @@ import pytest
 from rich.console import Console
 from rich.progress import Progress
 
-from sdbench.cli.progress import PlainProgress, TerminalProgress
+from sdbench.cli.progress import PlainProgress, TerminalProgress, progress_for
 from sdbench.results.record import Status
 from sdbench.suite.configuration import Configuration
 
@@ -40,6 +42,65 @@ def test_a_line_of_a_failure_says_why(capsys: pytest.CaptureFixture[str]) -> Non
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == "CPU: 2 configurations, 1 of them measured earlier"
     assert lines[-1] == "[2/2] unsupported steps 4: it does not fit"
+
+
+def test_a_line_leaves_throttled_samples_out_as_the_report_does(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    samples_s = (*factories.around(1.0), *factories.around(9.0))
+    marks = (False,) * 6 + (True,) * 6
+    record = factories.record(steps=2, samples_s=samples_s, fields={"is_throttled": marks})
+    PlainProgress(CONFIGURATIONS).finished(CONFIGURATIONS[0], record)
+    assert "1.00 s" in capsys.readouterr().out
+
+
+class Broken(io.StringIO):
+    """A terminal that has gone, or the end of a pipe whose reader has."""
+
+    def __init__(self, error_number: int, is_terminal: bool) -> None:
+        super().__init__()
+        self.attempts = 0
+        self._error_number = error_number
+        self._is_terminal = is_terminal
+
+    def isatty(self) -> bool:
+        return self._is_terminal
+
+    def write(self, text: str) -> int:
+        self.attempts += bool(text)
+        raise OSError(self._error_number, "gone")
+
+
+@pytest.mark.parametrize("error_number", [errno.EPIPE, errno.EIO])
+@pytest.mark.parametrize("is_terminal", [False, True])
+def test_a_sweep_outlives_its_output(
+    monkeypatch: pytest.MonkeyPatch, error_number: int, is_terminal: bool
+) -> None:
+    """`sdbench run ... | head -1` ended the sweep after its first line."""
+    output = Broken(error_number, is_terminal)
+    monkeypatch.setattr(sys, "stdout", output)
+    monkeypatch.setenv("TERM", "xterm")
+    with progress_for(CONFIGURATIONS) as progress:
+        progress.begun(Path("results/x"), "CPU", planned=2, done=0)
+        attempts = output.attempts
+        progress.phase(CONFIGURATIONS[0], "timing")
+        progress.finished(CONFIGURATIONS[0], factories.record(steps=2))
+        assert output.attempts == attempts > 0
+
+
+def test_a_sweep_outlives_a_character_that_the_terminal_cannot_show(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(io.BytesIO(), encoding="latin-1"))
+    both = [Configuration(factories.knobs(prompt=prompt)) for prompt in ("a dog", "犬")]
+    with progress_for(both) as progress:
+        progress.begun(Path("results/x"), "CPU", planned=2, done=0)
+        progress.finished(both[1], factories.record(prompt="犬"))
+
+
+def test_what_ends_a_sweep_is_not_muted() -> None:
+    with pytest.raises(OSError, match="the disk is full"), progress_for(CONFIGURATIONS):
+        raise OSError(errno.ENOSPC, "the disk is full")
 
 
 def test_a_terminal_gets_the_same_lines_above_a_bar_that_is_drawn_on_events_only() -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from sdbench.errors import IllegalValue
-from sdbench.knobs.registry import KNOBS, describe, neutral_values
+from sdbench.knobs.registry import KNOBS, describe, neutral_values, varying_knobs
 
 LEGAL: list[tuple[str, Any, Any]] = [
     # knob, as written in a suite, canonical
@@ -242,3 +242,14 @@ def test_only_what_differs_from_neutral_is_described() -> None:
 
 def test_what_is_asked_for_is_described_even_where_it_is_neutral() -> None:
     assert describe({"dtype": "fp32", "steps": 20}, {"dtype": None}) == "dtype fp32"
+
+
+def test_knobs_vary_where_two_configurations_differ_in_the_order_of_the_registry() -> None:
+    both = [{"steps": 2, "scheduler": name, "dtype": "bf16"} for name in ("euler", "ddim")]
+    assert varying_knobs(both) == ("scheduler",)
+    assert varying_knobs([*both, {**both[0], "steps": 4}]) == ("scheduler", "steps")
+
+
+def test_no_knob_varies_among_less_than_two_configurations() -> None:
+    assert varying_knobs([{"steps": 2}]) == ()
+    assert varying_knobs([]) == ()

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from measure_types import LoggingDevice, PlannedPipeline
 
+from sdbench.measure.deadline import Deadline
 from sdbench.measure.latency import first_call, sample, warm_up
 from sdbench.results.record import StopReason
 from sdbench.suite.model import Protocol
@@ -13,6 +14,10 @@ from sdbench.suite.model import Protocol
 
 def seconds(*durations_s: float) -> list[list[tuple[str, float]]]:
     return [[("denoiser", duration_s)] for duration_s in durations_s]
+
+
+def never(device: LoggingDevice) -> Deadline:
+    return Deadline.after(device, 1e6)
 
 
 def test_the_first_call_is_told_apart(device: LoggingDevice, planned: PlannedPipeline) -> None:
@@ -24,7 +29,7 @@ def test_warm_up_goes_on_until_calls_are_steady(
     device: LoggingDevice, planned: PlannedPipeline
 ) -> None:
     planned.plans = seconds(3.0, 2.0, 1.0, 1.01, 1.0)  # type: ignore[assignment]
-    warmed = warm_up(planned, device, Protocol(warmup=1, max_warmup=9), first_call_s=9.0)
+    warmed = warm_up(planned, device, Protocol(warmup=1, max_warmup=9), 9.0, never(device))
     assert warmed == pytest.approx([3.0, 2.0, 1.0, 1.01])
 
 
@@ -32,14 +37,14 @@ def test_warm_up_that_never_gets_steady_ends(
     device: LoggingDevice, planned: PlannedPipeline
 ) -> None:
     planned.plans = seconds(1.0, 2.0, 4.0, 8.0, 16.0)  # type: ignore[assignment]
-    warmed = warm_up(planned, device, Protocol(warmup=1, max_warmup=3), first_call_s=9.0)
+    warmed = warm_up(planned, device, Protocol(warmup=1, max_warmup=3), 9.0, never(device))
     assert warmed == pytest.approx([1.0, 2.0, 4.0])
 
 
 def test_equal_samples_converge_at_the_sixth(
     device: LoggingDevice, planned: PlannedPipeline
 ) -> None:
-    samples = sample(planned, device, Protocol(min_samples=2))
+    samples = sample(planned, device, Protocol(min_samples=2), never(device))
     assert [timing.wall_s for timing in samples.timings] == pytest.approx([1.0] * 6)
     assert samples.stop_reason is StopReason.CONVERGED
     assert samples.throttled == [False] * 6
@@ -49,14 +54,14 @@ def test_samples_that_scatter_go_on_to_the_last(
     device: LoggingDevice, planned: PlannedPipeline
 ) -> None:
     planned.plans = seconds(1.0, 2.0, 1.0, 2.0, 1.0, 2.0, 1.0, 2.0)  # type: ignore[assignment]
-    samples = sample(planned, device, Protocol(max_samples=8))
+    samples = sample(planned, device, Protocol(max_samples=8), never(device))
     assert len(samples.timings) == 8
     assert samples.stop_reason is StopReason.MAX_SAMPLES
 
 
 def test_the_time_budget_ends_sampling(device: LoggingDevice, planned: PlannedPipeline) -> None:
     planned.plans = seconds(10.0, 20.0, 10.0, 20.0)  # type: ignore[assignment]
-    samples = sample(planned, device, Protocol(min_samples=2, time_budget_s=35.0))
+    samples = sample(planned, device, Protocol(min_samples=2, time_budget_s=35.0), never(device))
     assert len(samples.timings) == 3  # 10, 30, 40 s spent
     assert samples.stop_reason is StopReason.TIME_BUDGET
 
@@ -64,7 +69,7 @@ def test_the_time_budget_ends_sampling(device: LoggingDevice, planned: PlannedPi
 def test_the_device_is_read_between_samples_only(
     device: LoggingDevice, planned: PlannedPipeline
 ) -> None:
-    sample(planned, device, Protocol(min_samples=2, max_samples=2))
+    sample(planned, device, Protocol(min_samples=2, max_samples=2), never(device))
     one_sample = ["prepare", "synchronize", "call", "synchronize", "state"]
     assert device.log == ["state", *one_sample, *one_sample]
 
@@ -76,7 +81,7 @@ def test_few_throttled_samples_are_marked_and_replaced(
     device: LoggingDevice, planned: PlannedPipeline, throttled_while: States
 ) -> None:
     device.states = throttled_while([False, False, True, False])
-    samples = sample(planned, device, Protocol(min_samples=2))
+    samples = sample(planned, device, Protocol(min_samples=2), never(device))
     # The third reading spoils the samples before and after it; six others converge.
     assert samples.throttled == [False, True, True, *[False] * 5]
     assert samples.stop_reason is StopReason.CONVERGED
@@ -88,8 +93,30 @@ def test_a_device_that_is_always_throttled_still_gives_samples(
 ) -> None:
     """Regression of nvbench: it discarded every sample."""
     device.states = throttled_while([True] * 99)
-    samples = sample(planned, device, Protocol())
+    samples = sample(planned, device, Protocol(), never(device))
     assert len(samples.timings) == 6
     assert samples.throttled == [True] * 6
     assert samples.is_unstable
     assert samples.stop_reason is StopReason.THROTTLED
+
+
+def test_a_slow_configuration_yields_the_samples_that_fit_before_its_timeout(
+    device: LoggingDevice, planned: PlannedPipeline
+) -> None:
+    """Calls of a minute ended as timeout after ten, without a figure."""
+    # 330 s are left: samples at 60, 120, 180, 240 s leave 90 s, which is above 1.25 * 60 = 75 s;
+    # after the fifth 30 s are left.
+    planned.plans = seconds(*[60.0] * 9)  # type: ignore[assignment]
+    samples = sample(planned, device, Protocol(min_samples=6), Deadline.after(device, 330.0))
+    assert len(samples.timings) == 5
+    assert samples.stop_reason is StopReason.TIME_BUDGET
+
+
+def test_warm_up_leaves_time_for_a_timed_call(
+    device: LoggingDevice, planned: PlannedPipeline
+) -> None:
+    # Two calls of 60 s and a quarter are 150 s: none but the timed one fits into 130 s.
+    planned.plans = seconds(60.0, 60.0)  # type: ignore[assignment]
+    deadline = Deadline.after(device, 130.0)
+    assert warm_up(planned, device, Protocol(), 60.0, deadline) == []
+    assert len(sample(planned, device, Protocol(), deadline).timings) == 1

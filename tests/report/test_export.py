@@ -7,7 +7,6 @@ import pytest
 from factories import record, run
 
 from sdbench.report.export import FORMATS, ExportError, export
-from sdbench.report.files import write_atomically
 from sdbench.results.record import Status
 from sdbench.units import MIB
 
@@ -68,17 +67,3 @@ def test_parquet_without_pyarrow_says_what_to_install(two, tmp_path, monkeypatch
 def test_every_format_writes_a_run_without_any_record(format, tmp_path):
     export(run(tmp_path, [], missing=["0123456789ab"]), format, tmp_path / "new" / "out")
     assert (tmp_path / "new" / "out").stat().st_size > 0
-
-
-def test_what_fails_halfway_leaves_the_old_file_and_nothing_else(tmp_path):
-    path = tmp_path / "report.html"
-    path.write_text("old")
-
-    def fail(partial):
-        partial.write_text("half")
-        raise OSError("the disk is full")
-
-    with pytest.raises(OSError, match="full"):
-        write_atomically(path, fail)
-    assert path.read_text() == "old"
-    assert list(tmp_path.iterdir()) == [path]

@@ -172,6 +172,31 @@ def test_the_chart_has_a_frontier_for_each_amount_of_work_and_each_memory_figure
     assert view.chart["limit_bytes"] == 950 * MIB
 
 
+def test_an_interval_of_few_samples_says_its_own_confidence(tmp_path):
+    """Every interval was called one of 95 %, also that of three samples."""
+    few = record(steps=2, samples_s=(0.9, 1.0, 1.1))
+    enough = record(steps=4, samples_s=around(2.0))
+    one = run(tmp_path, [few, enough])
+    view = report_view(one)
+    at = [column.label for column in view.table.columns].index("latency of a call")
+    # The range of n samples holds the median with probability 1 - 2 / 2**n.
+    assert (view.table.rows[0].cells[at].detail or "").endswith(" s, 75 % interval, 3 samples")
+    assert "%" not in (view.table.rows[1].cells[at].detail or "")
+    assert "95 %" in (view.table.columns[at].hint or "")
+    assert "75 % interval, 3 samples" in view.chart["points"][0]["latency_text"]
+    assert "bars are 95 % intervals, those of few samples less: 75 % at least." in html(one)
+
+
+def test_intervals_of_enough_samples_are_called_95_percent(tmp_path):
+    assert "bars are 95 % intervals." in html(run(tmp_path, [record()]))
+
+
+def test_the_confidence_of_an_interval_is_never_rounded_up(tmp_path):
+    # Five samples: 93.75 %.
+    view = report_view(run(tmp_path, [record(samples_s=(1.0, 1.1, 1.2, 1.3, 1.4))]))
+    assert "93 % interval, 5 samples" in view.chart["points"][0]["latency_text"]
+
+
 def test_the_counts_tell_how_every_planned_configuration_ended(tmp_path):
     records = [
         record(steps=1),

@@ -3,7 +3,7 @@ from factories import PIPELINE, around, info, record, run
 
 from sdbench.results.record import Figure, Origin, Status, StopReason
 from sdbench.results.store import Run
-from sdbench.results.table import accepted_samples, latest_records, table
+from sdbench.results.table import accepted_samples, latest_records, stage_medians, table
 from sdbench.suite.configuration import Configuration
 from sdbench.suite.model import Suite
 from sdbench.units import MIB
@@ -42,10 +42,10 @@ def test_latency_comes_with_its_interval_p95_and_share_of_an_image(tmp_path):
     samples = (1.0, 1.2, 1.4, 1.6, 1.8, 2.0)
     row = table(run(tmp_path, [record(samples_s=samples, batch_size=4)])).iloc[0]
     # Median of six: (1.4 + 1.6) / 2; the 95 % interval of six samples is their whole range;
-    # p95 lies at position 0.95 * 5 = 4.75: 1.8 + 0.75 * 0.2.
+    # p95 by nearest rank: ceil(0.95 * 6) = 6, the largest.
     assert row["latency_s"] == 1.5
     assert (row["latency_low_s"], row["latency_high_s"]) == (1.0, 2.0)
-    assert abs(row["latency_p95_s"] - 1.95) < 1e-12
+    assert row["latency_p95_s"] == 2.0
     assert row["latency_per_image_s"] == 0.375
     assert row["samples"] == 6
 
@@ -55,6 +55,14 @@ def test_one_sample_has_no_interval(tmp_path):
     assert row["latency_s"] == 1.0
     assert row["latency_low_s"] is pd.NA
     assert row["latency_high_s"] is pd.NA
+    assert row["latency_confidence"] is pd.NA
+
+
+def test_the_interval_of_few_samples_comes_with_the_confidence_that_it_has(tmp_path):
+    few = record(samples_s=(1.0, 1.1, 1.2), steps=2)
+    rows = table(run(tmp_path, [few, record(samples_s=around(1.0), steps=4)]))
+    # The range of n samples holds the median with probability 1 - 2 / 2**n.
+    assert list(rows["latency_confidence"]) == [0.75, 0.96875]
 
 
 def test_a_memory_figure_comes_with_its_origin_or_its_reason(tmp_path):
@@ -104,6 +112,14 @@ def test_throttled_samples_do_not_count_unless_the_round_is_unstable():
     assert accepted_samples(record(samples_s=(1.0, 9.0), fields=marks)) == (1.0,)
     unstable = record(status=Status.UNSTABLE, samples_s=(1.0, 9.0), fields=marks)
     assert accepted_samples(unstable) == (1.0, 9.0)
+
+
+def test_stages_of_throttled_calls_do_not_count_either():
+    """A throttled call was left out of the latency, and counted in its stages."""
+    marks = {"is_throttled": (False, True), "stages_s": {"denoiser": (0.9, 8.0)}}
+    assert stage_medians(record(samples_s=(1.0, 9.0), fields=marks)) == {"denoiser": 0.9}
+    unstable = record(status=Status.UNSTABLE, samples_s=(1.0, 9.0), fields=marks)
+    assert stage_medians(unstable) == {"denoiser": 4.45}
 
 
 def test_samples_are_never_all_left_out():

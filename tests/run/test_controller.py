@@ -10,9 +10,9 @@ import pytest
 
 from sdbench.results.record import Record, Status
 from sdbench.results.store import read_run
-from sdbench.run.controller import WorkerRefused
 from sdbench.run.launch import Launcher
 from sdbench.run.session import Order, run_suite
+from sdbench.run.worker_process import CannotStart, WorkerProcess
 
 from .conftest import Recorder
 
@@ -160,6 +160,52 @@ def test_no_worker_is_left_behind(
 def test_a_device_that_is_not_there_is_refused_before_a_folder_is_made(
     order: Callable[..., Order], launcher: Launcher, recorder: Recorder, tmp_path: Path
 ) -> None:
-    with pytest.raises(WorkerRefused, match="is no script of a device"):
+    with pytest.raises(CannotStart, match="is no script of a device"):
         run_suite(order(f"scripted:{tmp_path / 'nothing.json'}"), launcher, recorder)
     assert not list((tmp_path / "results").glob("*/*"))
+
+
+class _LosesItsDevice:
+    """A launcher whose later workers find the device gone, a number of times."""
+
+    def __init__(self, launcher: Launcher, refusals: int) -> None:
+        self._launcher = launcher
+        self._refusals = refusals
+        self._starts = 0
+
+    def start(self, name: str, log: Path) -> WorkerProcess:
+        self._starts += 1
+        if 1 < self._starts <= 1 + self._refusals:
+            raise CannotStart("the device is gone")
+        return self._launcher.start(name, log)
+
+    def close(self) -> None:
+        self._launcher.close()
+
+
+def crash_at_the_second(script: Callable[..., str]) -> str:
+    return script(faults=[{"fault": "crash", "knobs": {"dtype": "fp32", "steps": 4}}])
+
+
+def test_a_device_that_is_gone_for_a_moment_costs_no_further_configuration(
+    order: Callable[..., Order],
+    script: Callable[..., str],
+    launcher: Launcher,
+    recorder: Recorder,
+) -> None:
+    flaky = _LosesItsDevice(launcher, refusals=1)
+    records = measured(order(crash_at_the_second(script)), flaky, recorder)
+    assert [record.status for record in records].count(Status.OK) == 5
+
+
+def test_a_device_that_is_gone_for_good_stops_the_run_and_keeps_what_there_is(
+    order: Callable[..., Order],
+    script: Callable[..., str],
+    launcher: Launcher,
+    recorder: Recorder,
+) -> None:
+    """A refused restart ended the whole command as wrong usage, without summary or report."""
+    gone = _LosesItsDevice(launcher, refusals=99)
+    outcome = run_suite(order(crash_at_the_second(script)), gone, recorder)
+    assert outcome.stopped == "the device is gone"
+    assert [r.status for r in read_run(outcome.folder).records] == [Status.OK, Status.ERROR]

@@ -2,17 +2,20 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from sdbench.results.record import Status
+from sdbench.results.record import Record, Status
 from sdbench.run.controller import Controller, Job
 from sdbench.run.environment import worker_environment
-from sdbench.run.launch import ForkServerLauncher, SpawnLauncher, launcher_for
+from sdbench.run.fork_launch import ForkServerLauncher
+from sdbench.run.launch import SpawnLauncher, launcher_for
 from sdbench.run.session import Order, run_suite
-from sdbench.run.worker_process import WorkerDied
+from sdbench.run.worker_process import CannotStart, WorkerDied
+from sdbench.suite.configuration import Configuration
 
 from .conftest import Recorder
 
@@ -73,5 +76,35 @@ def test_leaving_the_controller_ends_the_fork_server(
     suite = order().suite
     with Controller(Job(suite, "scripted"), launcher, tmp_path / "logs") as controller:
         controller.start_worker()
+        server = server_process(launcher)
+    assert server.poll() is not None
+
+
+def server_process(launcher: ForkServerLauncher) -> subprocess.Popen[bytes]:
     assert launcher._server is not None
-    assert launcher._server.poll() is not None
+    return launcher._server._process
+
+
+def test_a_fork_server_that_cannot_import_says_so(tmp_path: Path) -> None:
+    launcher = ForkServerLauncher(ENVIRONMENT, modules=("no_such_module",))
+    with pytest.raises(CannotStart, match="No module named 'no_such_module'"):
+        launcher.start("worker-1", tmp_path / "log")
+
+
+def test_a_fork_server_that_was_killed_is_replaced(
+    order: Callable[..., Order], script: Callable[..., str], recorder: Recorder
+) -> None:
+    launcher = fork_server()
+
+    class KillsTheServer(Recorder):
+        def finished(self, configuration: Configuration, record: Record) -> None:
+            super().finished(configuration, record)
+            if len(self.records) == 1:
+                server_process(launcher).kill()
+                server_process(launcher).wait()
+
+    recorder = KillsTheServer()
+    fault = {"fault": "crash", "knobs": {"dtype": "fp32", "steps": 4}}
+    outcome = run_suite(order(script(faults=[fault])), launcher, recorder)
+    assert outcome.stopped is None
+    assert [record.status for record in recorder.records].count(Status.OK) == 5

@@ -13,7 +13,7 @@ from sdbench.knobs.registry import KNOBS
 from sdbench.results.record import Record, Status
 from sdbench.run.controller import Controller, Job
 from sdbench.run.environment import worker_environment
-from sdbench.run.launch import ForkServerLauncher
+from sdbench.run.fork_launch import ForkServerLauncher
 from sdbench.suite.configuration import Configuration
 from sdbench.suite.model import Inputs, Protocol, Suite
 

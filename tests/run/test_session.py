@@ -13,8 +13,9 @@ from pathlib import Path
 
 import pytest
 
+from sdbench.analysis.completeness import completeness
 from sdbench.results.record import Status
-from sdbench.results.store import RECORDS_FILE, read_run
+from sdbench.results.store import RECORDS_FILE, RunFolderError, RunWriter, read_run
 from sdbench.run.launch import Launcher
 from sdbench.run.session import CannotResume, Order, run_suite
 
@@ -69,6 +70,34 @@ def test_resume_without_an_earlier_run_starts_one(
 ) -> None:
     run_suite(order(resume=True), launcher, recorder)
     assert len(recorder.records) == 6
+
+
+def test_resume_measures_again_what_ended_without_an_answer(
+    order: Callable[..., Order],
+    script: Callable[..., str],
+    launcher: Launcher,
+    recorder: Recorder,
+) -> None:
+    faults = [
+        {"fault": "crash", "knobs": {"dtype": "fp32", "steps": 4}},
+        {"fault": "oom", "knobs": {"dtype": "fp32", "steps": 6}},
+    ]
+    run_suite(order(script(faults=faults)), launcher, Recorder())
+    outcome = run_suite(order(script(), resume=True), launcher, recorder)
+    assert [record.knobs["steps"] for record in recorder.records] == [4]
+    assert recorder.records[0].worker == "worker-3"
+    assert completeness(read_run(outcome.folder)).by_status == {Status.OK: 5, Status.OOM: 1}
+
+
+def test_two_processes_do_not_write_to_one_run(
+    order: Callable[..., Order], launcher: Launcher, recorder: Recorder
+) -> None:
+    folder = run_suite(order(), launcher, recorder).folder
+    with (
+        RunWriter.resume(folder),
+        pytest.raises(RunFolderError, match="is being written by another sdbench"),
+    ):
+        run_suite(order(resume=True), launcher, recorder)
 
 
 def test_without_resume_every_run_has_a_folder_of_its_own(
@@ -183,4 +212,6 @@ def test_an_interrupted_run_is_readable_and_says_how_to_go_on(
     wait_until_gone(worker)
     assert controller.returncode == 3
     assert "6 configurations: 3 ok, 3 not measured" in output
-    assert errors == f"interrupted; go on with: sdbench run {tmp_path / 'suite.yaml'} --resume\n"
+    command = f"sdbench run {tmp_path / 'suite.yaml'} --results {tmp_path / 'results'}"
+    assert errors.startswith(f"interrupted; go on with: {command} --device scripted:")
+    assert errors.endswith(" --resume\n")
