@@ -58,6 +58,28 @@ class Job:
     trust_remote_code: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class _Loss:
+    """A round whose worker cannot speak for it any more, or that never had one."""
+
+    status: Status
+    reason: str
+    phase: str
+
+    def record(
+        self, configuration: Configuration, number: int, worker: str, started_at: str
+    ) -> Record:
+        return Record(
+            key=configuration.key,
+            knobs=dict(configuration.knobs),
+            round=number,
+            worker=worker,
+            started_at=started_at,
+            status=self.status,
+            reason=self.reason,
+        )
+
+
 class Controller:
     """Measures configurations, one worker after the other as they are needed.
 
@@ -144,9 +166,8 @@ class Controller:
         started_at = utc_now()
         if self._deaths_at_load[key] >= _DEATHS_AT_LOAD:
             reason = f"{_DEATHS_AT_LOAD} workers died or hung while loading this pipeline"
-            return _record_without_worker(
-                configuration, number, "none", started_at, Status.SKIPPED, reason
-            )
+            skipped = _Loss(Status.SKIPPED, reason, phase="")
+            return skipped.record(configuration, number, "none", started_at)
         worker = self._worker or self._replace_worker()
         worker.send(
             Measure(
@@ -155,35 +176,38 @@ class Controller:
                 images_folder=str((run_folder / IMAGES_FOLDER).absolute()),
             )
         )
-        phase = ""
-        protocol = self._job.suite.measure
-        deadline = time.monotonic() + protocol.timeout_s
-        status, reason = Status.ERROR, ""
-        try:
-            while True:
-                event = worker.receive(deadline - time.monotonic())
-                if isinstance(event, Finished):
-                    return event.record
-                if event is None:
-                    limit_s = protocol.load_timeout_s if phase == LOADING else protocol.timeout_s
-                    status = Status.TIMEOUT
-                    reason = f"no end within {limit_s:g} s, in phase: {phase or 'set-up'}"
-                    break
-                assert isinstance(event, Phase)
-                if (event.name == LOADING) != (phase == LOADING):
-                    is_loading = event.name == LOADING
-                    limit_s = protocol.load_timeout_s if is_loading else protocol.timeout_s
-                    deadline = time.monotonic() + limit_s
-                phase = event.name
-                progress.phase(configuration, phase)
-        except WorkerDied as death:
-            reason = f"{death} (in phase: {phase or 'set-up'})"
+        ending = self._follow(worker, configuration, progress)
+        if isinstance(ending, Record):
+            return ending
         self.kill_worker()
-        if phase == LOADING:
+        if ending.phase == LOADING:
             self._deaths_at_load[key] += 1
-        return _record_without_worker(
-            configuration, number, worker.name, started_at, status, reason
-        )
+        return ending.record(configuration, number, worker.name, started_at)
+
+    def _follow(
+        self, worker: WorkerProcess, configuration: Configuration, progress: Progress
+    ) -> Record | _Loss:
+        """Waits for a round's record, or for the worker's end or the configuration's timeout."""
+        protocol = self._job.suite.measure
+        phase, limit_s = "set-up", protocol.timeout_s
+        deadline = time.monotonic() + limit_s
+        while True:
+            try:
+                event = worker.receive(deadline - time.monotonic())
+            except WorkerDied as death:
+                return _Loss(Status.ERROR, f"{death} (in phase: {phase})", phase)
+            if isinstance(event, Finished):
+                return event.record
+            if event is None:
+                reason = f"no end within {limit_s:g} s, in phase: {phase}"
+                return _Loss(Status.TIMEOUT, reason, phase)
+            assert isinstance(event, Phase)
+            if LOADING in (event.name, phase):
+                is_loading = event.name == LOADING
+                limit_s = protocol.load_timeout_s if is_loading else protocol.timeout_s
+                deadline = time.monotonic() + limit_s
+            phase = event.name
+            progress.phase(configuration, phase)
 
     def _replace_worker(self) -> WorkerProcess:
         for attempt in range(1, _STARTS + 1):
@@ -201,23 +225,3 @@ class Controller:
         if self._worker is not None:
             self._worker.kill()
             self._worker = None
-
-
-def _record_without_worker(
-    configuration: Configuration,
-    number: int,
-    worker: str,
-    started_at: str,
-    status: Status,
-    reason: str,
-) -> Record:
-    """The record of a round whose worker cannot speak for it any more."""
-    return Record(
-        key=configuration.key,
-        knobs=dict(configuration.knobs),
-        round=number,
-        worker=worker,
-        started_at=started_at,
-        status=status,
-        reason=reason,
-    )
