@@ -31,7 +31,6 @@ SHARED = {"pipeline": PIPELINE, "steps": 4, "threads": 1}
 TURNED: tuple[dict[str, Any], ...] = (
     {},
     {"dtype": "bf16"},
-    {"dtype": "fp16"},
     {"scheduler": "dpmpp_2m_karras"},
     {"scheduler": "heun"},
     {"attention": "eager"},
@@ -47,6 +46,7 @@ TURNED: tuple[dict[str, Any], ...] = (
     {"guidance_scale": 1.0},
     {"threads": 2},
     {"prompt": "a bowl of soup"},
+    {"compile": "default"},
 )
 
 
@@ -70,7 +70,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--pairs", type=int, default=6)
     pairs = parser.parse_args().pairs
-    protocol = Protocol(max_samples=8, target_interval=0.001)
+    protocol = Protocol(max_warmup=2, min_samples=5, max_samples=5)
     suite = Suite(name="reuse", fixed=SHARED, measure=protocol)
     job = Job(suite, "cpu")
     launcher = ForkServerLauncher(worker_environment(os.environ))
