@@ -1,6 +1,6 @@
 """Whether a reused worker measures what a fresh one does, for every knob.
 
-    python benchmarks/reuse.py [--pairs 6]
+    python benchmarks/reuse.py [--pairs 6] [--knob vae_slicing]
 
 One worker is reused for everything; beside it, each round gets a worker of its own. A pair is one
 round of each, in ABBA order; its figure is the median of the round's samples. Peak tensor bytes
@@ -69,7 +69,8 @@ def main() -> None:
     """Prints a line for each knob."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--pairs", type=int, default=6)
-    pairs = parser.parse_args().pairs
+    parser.add_argument("--knob", help="this knob alone")
+    arguments = parser.parse_args()
     protocol = Protocol(max_warmup=2, min_samples=5, max_samples=5)
     suite = Suite(name="reuse", fixed=SHARED, measure=protocol)
     job = Job(suite, "cpu")
@@ -79,7 +80,8 @@ def main() -> None:
         (folder / "images").mkdir()
         with Controller(job, launcher, folder / "logs") as reused:
             for turned in TURNED:
-                compare(turned, pairs, job, launcher, reused, folder)
+                if arguments.knob is None or arguments.knob in turned:
+                    compare(turned, arguments.pairs, job, launcher, reused, folder)
 
 
 def compare(
