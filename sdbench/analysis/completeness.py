@@ -40,7 +40,6 @@ class Completeness:
 
 def completeness(run: Run) -> Completeness:
     """Counts what became of each planned configuration."""
-    latest = {record.key: record.status for record in run.records}
-    counts = Counter(latest.values())
+    counts = Counter(record.status for record in run.latest.values())
     by_status = {status: counts[status] for status in Status if counts[status]}
     return Completeness(len(run.info.planned_keys), by_status, len(run.missing_keys))

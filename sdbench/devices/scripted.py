@@ -22,8 +22,6 @@ from sdbench.jsontypes import JsonValue
 from sdbench.results.record import Figure
 from sdbench.units import GIB, MIB
 
-PREFIX = "scripted"
-
 
 class Fault(str, Enum):
     """What a scripted configuration meets with."""

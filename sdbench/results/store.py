@@ -71,9 +71,14 @@ class Run:
     records: tuple[Record, ...]
 
     @property
+    def latest(self) -> dict[str, Record]:
+        """The latest record of each configuration that has one, by key."""
+        return {record.key: record for record in self.records}
+
+    @property
     def missing_keys(self) -> tuple[str, ...]:
         """Keys of planned configurations that have no record."""
-        present = {record.key for record in self.records}
+        present = self.latest
         return tuple(key for key in self.info.planned_keys if key not in present)
 
 

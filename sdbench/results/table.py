@@ -36,7 +36,7 @@ def latest_records(run: Run) -> dict[str, Record | None]:
     The order is the plan's; what was measured beside the plan comes after it.
     """
     latest: dict[str, Record | None] = dict.fromkeys(run.info.planned_keys)
-    latest.update((record.key, record) for record in run.records)
+    latest.update(run.latest)
     return latest
 
 

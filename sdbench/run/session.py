@@ -119,8 +119,9 @@ def run_suite(order: Order, launcher: Launcher, listener: RunListener) -> Outcom
 
 def _answered(run: Run) -> frozenset[str]:
     """Keys of the configurations that need no further round: their latest record is an answer."""
-    latest = {record.key: record.status for record in run.records}
-    return frozenset(key for key, status in latest.items() if status not in OPEN_STATUSES)
+    return frozenset(
+        key for key, record in run.latest.items() if record.status not in OPEN_STATUSES
+    )
 
 
 def _workers_of(run: Run | None) -> int:
