@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from sdbench.pipelines.base import Solver
+from sdbench.results.fidelity import Agreement, Fidelity, Reference, Subject
 from sdbench.results.record import Figure, Record, Status, StopReason
 from sdbench.results.store import Run, RunInfo, RunWriter, read_run
 from sdbench.suite.configuration import Configuration
@@ -28,6 +31,60 @@ def around(median_s: float, spread: float = 0.02) -> tuple[float, ...]:
     return tuple(median_s * (1 + spread * share) for share in (-1, -0.5, 0, 0, 0.5, 1))
 
 
+REFERENCE = Reference(
+    key="reference-1",
+    scheduler="euler",
+    steps=100,
+    floor_psnr_db=10.0,
+    floor_ssim=0.1,
+    ceiling_psnr_db=50.0,
+    ceiling_ssim=0.99,
+    pictures=("images/reference-0.png", "images/reference-1.png"),
+)
+"""From floor to ceiling it is 40 dB: a score of 0.5 is 30 dB."""
+
+NOT_COMPARABLE = "not comparable: the sampler draws fresh noise at every step"
+
+
+def fidelity(score: float, worst: float | None = None, **fields: Any) -> Fidelity:
+    """The fidelity of two pictures, of a score that lies midway between theirs.
+
+    Args:
+        score: Its score.
+        worst: The worse picture's score; without it both have the score.
+        fields: Fields of `Fidelity` in place of the usual ones.
+    """
+    least = score if worst is None else worst
+    scores = (least, 2 * score - least)
+    content: dict[str, Any] = {
+        "score": score,
+        "worst_score": least,
+        "against_reference": Agreement(
+            psnr_db=tuple(10.0 + 40.0 * share for share in scores),
+            ssim=tuple(min(1.0, share) for share in scores),
+            latent_rmse=(0.2, 0.1),
+        ),
+        "numerical": Agreement(psnr_db=(58.0, 60.0), ssim=(0.998, 1.0), latent_rmse=(0.02, 0.01)),
+        "is_degenerate": False,
+        "reference": REFERENCE,
+        "denoiser_evaluations": 20,
+        "subjects": (Subject(prompt="a fox", seed=0), Subject(prompt="a hen", seed=1)),
+        "pictures": {0: "images/0.png", 1: "images/1.png"},
+    }
+    return Fidelity(**{**content, **fields})
+
+
+def unscored(reason: str, **fields: Any) -> Fidelity:
+    """The fidelity of two pictures that were compared with no reference.
+
+    Args:
+        reason: Why not.
+        fields: Fields of `Fidelity` in place of the usual ones.
+    """
+    content = {"score": None, "worst_score": None, "against_reference": None, "reason": reason}
+    return replace(fidelity(0.5), **{**content, **fields})
+
+
 def record(
     *,
     status: Status = Status.OK,
@@ -36,6 +93,7 @@ def record(
     reserved_mib: float | None = None,
     device_used_mib: float | None = None,
     rss_mib: float | None = 900,
+    fidelity: Fidelity | None = None,
     fields: Mapping[str, Any] | None = None,
     **knob_values: Any,
 ) -> Record:
@@ -48,6 +106,7 @@ def record(
         reserved_mib: See ``allocated_mib``.
         device_used_mib: See ``allocated_mib``.
         rss_mib: See ``allocated_mib``.
+        fidelity: What the configuration does to the picture; not measured without it.
         fields: Further fields of `Record`, which win over all others.
         knob_values: Values that differ from neutral.
     """
@@ -76,6 +135,8 @@ def record(
             "peak_device_used_bytes": mebibytes(device_used_mib),
             "peak_rss_bytes": mebibytes(rss_mib),
         }
+    if fidelity is not None:
+        content["fidelity"] = fidelity
     return Record(**{**content, **(fields or {})})
 
 
@@ -127,3 +188,17 @@ def run(
         for one in records:
             writer.append(one)
     return read_run(folder / "run")
+
+
+def solver(**fields: Any) -> Solver:
+    """A deterministic sampler that began at the first timestep."""
+    return Solver(
+        **{
+            "scheduler": "DPMSolverMultistepScheduler",
+            "first_timestep": 999.0,
+            "train_timesteps": 1000,
+            "denoiser_evaluations": 20,
+            "randomness": None,
+            **fields,
+        }
+    )

@@ -7,11 +7,12 @@ from typing import Any
 
 import torch
 
+from sdbench.knobs.task import Task
 from sdbench.pipelines import tiny
 from sdbench.pipelines.diffusers_pipeline import DiffusersPipeline
-from sdbench.pipelines.inputs import for_task
+from sdbench.pipelines.tasks import for_task
 from sdbench.suite.configuration import Configuration
-from sdbench.suite.model import Inputs, Task
+from sdbench.suite.model import Inputs
 
 torch.set_num_threads(1)  # with more, operations this small wait for each other on busy cores
 
@@ -87,11 +88,9 @@ def shared_flux() -> Any:
     return pipe
 
 
-def pipeline(
-    pipe: Any = None, task: Task = Task.TEXT_TO_IMAGE, inputs: Inputs | None = None
-) -> DiffusersPipeline:
+def pipeline(pipe: Any = None, inputs: Inputs | None = None) -> DiffusersPipeline:
     """A loaded pipeline on the CPU: ``pipe``, or the shared tiny one."""
-    return DiffusersPipeline(pipe or shared(), task, inputs or Inputs(prompts=("a cat",)), "cpu")
+    return DiffusersPipeline(pipe or shared(), inputs or Inputs(prompts=("a cat",)), "cpu")
 
 
 def configuration(**values: Any) -> Configuration:

@@ -8,8 +8,9 @@ from typing import Any
 
 from sdbench.analysis.feasibility import Excess, limits_text
 from sdbench.analysis.measurement import Measurement
-from sdbench.analysis.wording import estimate_text, memory_word, settings
+from sdbench.analysis.wording import estimate_text, fidelity_text, memory_word, settings
 from sdbench.jsontypes import JsonValue
+from sdbench.results.fidelity import Fidelity
 from sdbench.statistics import Estimate
 from sdbench.suite.model import Limits, Objective
 from sdbench.units import format_bytes, format_seconds
@@ -41,8 +42,8 @@ class Choice:
         reason: Why it, or why none.
         ties: Those that the intervals cannot tell from the fastest, without the chosen one.
         gain: Against the plainest one, where that is meaningful.
-        nearest_miss: Where none is feasible, the one that exceeds the limits least.
-        excess: What the nearest miss exceeds.
+        nearest_miss: Where none is feasible, the one that misses the limits least.
+        excess: The limits that the nearest miss does not keep to.
         code: The Python that runs the chosen one.
     """
 
@@ -54,6 +55,12 @@ class Choice:
     nearest_miss: Measurement | None = None
     excess: tuple[Excess, ...] = ()
     code: str | None = None
+
+    @property
+    def steps(self) -> JsonValue:
+        """Steps that the choice is for; the chosen one's where steps compete with each other."""
+        values = self.chosen.knobs if self.chosen and "steps" not in self.work else self.work
+        return values.get("steps")
 
     def to_json(self) -> dict[str, Any]:
         """The choice without its reason, as `Advice.to_json` nests it."""
@@ -76,7 +83,12 @@ class Advice:
         names: The knobs that the configurations differ in.
         best: The choice for the most work that has a feasible one; with nothing chosen where
             there is none at all.
-        by_work: The choice for each amount of work (for each number of steps), the most first.
+        by_work: The choice for each amount of work, the most first. A number of steps is an amount
+            of work only where no fidelity limit was given.
+        without_fidelity_limit: What would be chosen for the same size and content if fidelity did
+            not count, with a sentence that compares it with `best`; `best`'s own configuration
+            where the limit costs nothing. None where no fidelity limit was given, and where
+            nothing qualifies without it either.
     """
 
     device: str
@@ -85,6 +97,7 @@ class Advice:
     names: tuple[str, ...]
     best: Choice
     by_work: tuple[Choice, ...]
+    without_fidelity_limit: Choice | None = None
 
     @property
     def headline(self) -> str:
@@ -107,11 +120,12 @@ class Advice:
 
     @property
     def figures(self) -> str | None:
-        """The headline's end: latency and memory; None where nothing is recommended."""
+        """The headline's end: latency, memory and fidelity; None where nothing is recommended."""
         return figures(self.best.chosen) if self.best.chosen else None
 
     def to_json(self) -> dict[str, Any]:
         """The answer as programs read it: seconds and bytes, with the units in the names."""
+        free = self.without_fidelity_limit
         return {
             "schema": ADVICE_SCHEMA,
             "device": self.device,
@@ -120,17 +134,22 @@ class Advice:
             "limits": {
                 "memory_bytes": self.limits.memory_bytes,
                 "latency_s": self.limits.latency_s,
+                "fidelity": self.limits.fidelity,
             },
             **self.best.to_json(),
             "by_steps": [
-                {"steps": choice.work.get("steps"), "work": dict(choice.work), **choice.to_json()}
+                {"steps": choice.steps, "work": dict(choice.work), **choice.to_json()}
                 for choice in self.by_work
             ],
+            "without_fidelity_limit": free.to_json() if free else None,
         }
 
 
 def figures(m: Measurement) -> str:
-    """Latency and memory of a measurement in words, its peak with the figure it comes from."""
+    """Latency, memory and fidelity of a measurement in words, as far as they are known.
+
+    The peak of memory comes with the figure that it is from.
+    """
     parts = [f"{estimate_text(m.latency_per_image)} an image (p95 of a call {p95_text(m)})"]
     if m.peak_allocated_bytes is not None:
         parts.append(f"{format_bytes(m.peak_allocated_bytes)} allocated")
@@ -139,6 +158,8 @@ def figures(m: Measurement) -> str:
     elif m.peak_memory_figure != "peak_allocated_bytes":
         peak = format_bytes(m.peak_memory_bytes)
         parts.append(f"{peak} {memory_word(m)}")
+    if (fidelity := fidelity_text(m)) is not None:
+        parts.append(fidelity)
     return ", ".join(parts)
 
 
@@ -162,6 +183,24 @@ def _evidence(m: Measurement) -> dict[str, Any]:
         "peak_memory_bytes": m.peak_memory_bytes,
         "peak_memory_figure": m.peak_memory_figure,
         "peak_allocated_bytes": m.peak_allocated_bytes,
+        "fidelity": _fidelity(m.fidelity),
+    }
+
+
+def _fidelity(fidelity: Fidelity) -> dict[str, float | bool | str | None]:
+    nearness, numerical = fidelity.against_reference, fidelity.numerical
+    reference = fidelity.reference
+    return {
+        "score": fidelity.score,
+        "worst_score": fidelity.worst_score,
+        "psnr_db": nearness.median_psnr_db if nearness else None,
+        "worst_psnr_db": nearness.worst_psnr_db if nearness else None,
+        "ssim": nearness.median_ssim if nearness else None,
+        "floor_psnr_db": reference.floor_psnr_db if reference else None,
+        "ceiling_psnr_db": reference.ceiling_psnr_db if reference else None,
+        "numerical_psnr_db": numerical.median_psnr_db if numerical else None,
+        "is_degenerate": fidelity.is_degenerate,
+        "reason": fidelity.reason,
     }
 
 

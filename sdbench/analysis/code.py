@@ -7,32 +7,29 @@ from collections.abc import Iterable, Mapping
 from sdbench.analysis.python_layout import laid_out, string_literal
 from sdbench.jsontypes import JsonValue
 from sdbench.knobs.base import Code
+from sdbench.knobs.pipeline import custom_pipeline, is_built
 from sdbench.knobs.registry import KNOBS
-from sdbench.suite.model import Inputs, Suite, Task
-
-_CONVERSIONS = {
-    Task.IMAGE_TO_IMAGE: "AutoPipelineForImage2Image",
-    Task.INPAINTING: "AutoPipelineForInpainting",
-}
-"""Class that turns a text-to-image pipeline into the task's, sharing its components."""
+from sdbench.knobs.task import CONVERTERS, METHODS, Task, task_of
+from sdbench.suite.model import Inputs, Suite
 
 
 def python_code(suite: Suite, knobs: Mapping[str, JsonValue], torch_device: str) -> str:
     """A script that rebuilds the configuration's pipeline and draws what was measured.
 
     Args:
-        suite: The suite, for its task and inputs.
+        suite: The suite, for its inputs, and its task where the knobs are from before that was one.
         knobs: The configuration's values.
         torch_device: Where the pipeline runs, such as ``cpu`` or ``cuda:0``.
     """
     codes = [knob.code(knobs[name]) for name, knob in KNOBS.items() if name in knobs]
     load, imports = _load(codes), {line for code in codes for line in code.imports}
     imports.add("import torch")
-    if suite.task in _CONVERSIONS:
-        converter = _CONVERSIONS[suite.task]
-        imports |= {f"from diffusers import {converter}", "from diffusers.utils import load_image"}
-        arguments = ", ".join(("pipe", *KNOBS["dtype"].code(knobs["dtype"]).load_arguments))
-        load.append(f"pipe = {converter}.from_pipe({arguments})")
+    task = task_of(knobs, suite.fixed.get("task", Task.TEXT_TO_IMAGE.value))
+    for code in _conversions(task, knobs):
+        load += code.statements
+        imports |= set(code.imports)
+    if task is not Task.TEXT_TO_IMAGE:
+        imports.add("from diffusers.utils import load_image")
     setup = [
         statement.replace("{device}", torch_device)
         for code in codes
@@ -41,7 +38,7 @@ def python_code(suite: Suite, knobs: Mapping[str, JsonValue], torch_device: str)
     paragraphs = [
         _import_lines(imports),
         [laid_out(statement) for statement in (*load, *setup)],
-        [laid_out(statement) for statement in _call(suite, knobs, codes)],
+        [laid_out(statement) for statement in _call(suite, task, knobs, codes)],
     ]
     return "\n\n".join("\n".join(lines) for lines in paragraphs) + "\n"
 
@@ -53,6 +50,25 @@ def _load(codes: Iterable[Code]) -> list[str]:
         function = code.load_function or function
         arguments += code.load_arguments
     return [f"pipe = {function}({', '.join(arguments)})"]
+
+
+def _conversions(task: Task, knobs: Mapping[str, JsonValue]) -> Iterable[Code]:
+    """What makes the task's pipeline of the one that was loaded, sharing its components."""
+    source = knobs["pipeline"]
+    custom = custom_pipeline(source)
+    if custom is not None and is_built(source):
+        options = f"custom_pipeline={custom!r}, trust_remote_code=True"
+        dtype = ", ".join(KNOBS["dtype"].code(knobs["dtype"]).load_arguments)
+        yield Code(
+            imports=("from diffusers import DiffusionPipeline",),
+            statements=(f"pipe = DiffusionPipeline.from_pipe(pipe, {options}, {dtype})",),
+        )
+    if custom is None and task is not Task.TEXT_TO_IMAGE:
+        converter = CONVERTERS[task]
+        yield Code(
+            imports=(f"from diffusers import {converter}",),
+            statements=(f"pipe = {converter}.from_pipe(pipe)",),
+        )
 
 
 def _import_lines(imports: Iterable[str]) -> list[str]:
@@ -72,13 +88,22 @@ def _import_lines(imports: Iterable[str]) -> list[str]:
     return [*sorted(plain), *(laid_out(line) for line in joined)]
 
 
-def _call(suite: Suite, knobs: Mapping[str, JsonValue], codes: Iterable[Code]) -> list[str]:
+def _call(
+    suite: Suite, task: Task, knobs: Mapping[str, JsonValue], codes: Iterable[Code]
+) -> list[str]:
     inputs = suite.inputs
     batch = knobs.get("batch_size", 1)
     assert isinstance(batch, int)
     prompt = knobs.get("prompt")
     prompts = inputs.prompts if prompt is None else (str(prompt),)
-    statements, pictures = _pictures(suite.task, inputs, batch)
+    statements, pictures = _pictures(task, inputs, batch)
+    function = "pipe"
+    if custom_pipeline(knobs["pipeline"]) is not None:
+        method = METHODS[task]
+        function = f"pipe.{method}"
+        if task is Task.TEXT_TO_IMAGE:  # not all custom pipelines do several tasks
+            statements.append(f'{method} = getattr(pipe, "{method}", pipe)')
+            function = method
     arguments = [f"prompt={_batch_of(prompts, batch)}"]
     if inputs.negative_prompt is not None:
         arguments.append(f"negative_prompt={_batch_of((inputs.negative_prompt,), batch)}")
@@ -88,7 +113,7 @@ def _call(suite: Suite, knobs: Mapping[str, JsonValue], codes: Iterable[Code]) -
     return [
         *statements,
         f'generator = [torch.Generator("cpu").manual_seed(seed) for seed in {seeds}]',
-        f"images = pipe({', '.join(arguments)}, generator=generator).images",
+        f"images = {function}({', '.join(arguments)}, generator=generator).images",
     ]
 
 
@@ -103,7 +128,7 @@ def _batch_of(texts: tuple[str, ...], batch: int) -> str:
 def _pictures(task: Task, inputs: Inputs, batch: int) -> tuple[list[str], list[str]]:
     """What loads the pictures to start from, and the arguments that hand them over."""
     files = {}
-    if task in _CONVERSIONS:
+    if task is not Task.TEXT_TO_IMAGE:
         files["image"] = inputs.image or "picture.png"
     if task is Task.INPAINTING:
         files["mask_image"] = inputs.mask or "mask.png"

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from sdbench.analysis.planned import planned_knobs
 from sdbench.jsontypes import JsonValue
+from sdbench.results.fidelity import Fidelity
 from sdbench.results.record import Figure, Record, Status
 from sdbench.results.store import Run
 from sdbench.results.table import (
@@ -18,6 +19,8 @@ from sdbench.results.table import (
     latest_records,
 )
 from sdbench.statistics import Estimate, median_estimate, quantile
+
+NOT_DRAWN = Fidelity.absent(NO_RECORD)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +36,7 @@ class Measurement:
         latency_per_image: Seconds for each image of a call, or None.
         p95_s: 95th percentile of a call in seconds, or None without a timed call.
         memory: The record's memory figures by name, in bytes.
+        fidelity: What the configuration does to the picture; absent without a record.
         record: The latest record, or None.
     """
 
@@ -44,6 +48,7 @@ class Measurement:
     latency_per_image: Estimate | None = None
     p95_s: float | None = None
     memory: Mapping[str, Figure] = field(default_factory=dict)
+    fidelity: Fidelity = NOT_DRAWN
     record: Record | None = None
 
     @property
@@ -73,6 +78,16 @@ class Measurement:
     def peak_allocated_bytes(self) -> int | None:
         """Peak of live tensor bytes: exact, so that it decides among ties."""
         return self.memory_bytes("peak_allocated_bytes")
+
+    @property
+    def fidelity_score(self) -> float | None:
+        """Nearness of the middle picture to the converged one, 0..1, or None where not known."""
+        return self.fidelity.score
+
+    @property
+    def is_degenerate(self) -> bool | None:
+        """Whether a picture is of one colour or not finite; None where nothing was drawn."""
+        return self.fidelity.is_degenerate
 
     def memory_bytes(self, name: str) -> int | None:
         """A memory figure's value in bytes."""
@@ -105,5 +120,6 @@ def measurement_of(record: Record) -> Measurement:
         latency_per_image=latency.scaled(1 / images) if latency and images else None,
         p95_s=quantile(samples, P95) if samples else None,
         memory={name: getattr(record, name) for name in MEMORY_FIGURES},
+        fidelity=record.fidelity,
         record=record,
     )

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from sdbench.analysis.advice import Choice, Gain
-from sdbench.analysis.feasibility import Excess, obstacle, obstacle_counts
+from sdbench.analysis.advice import Choice, Gain, figures
+from sdbench.analysis.feasibility import (
+    Excess,
+    obstacle,
+    obstacle_counts,
+    unknown_fidelities,
+)
 from sdbench.analysis.measurement import Measurement
-from sdbench.analysis.wording import count, setting, settings
+from sdbench.analysis.wording import count, fidelity_text, score_text, setting, settings
 from sdbench.jsontypes import JsonValue
 from sdbench.statistics import CONFIDENCE, Estimate
 from sdbench.suite.model import Limits, Metric
@@ -15,8 +20,10 @@ from sdbench.suite.model import Limits, Metric
 AMOUNT_KNOBS = ("steps", "height", "width", "strength")
 """Knobs that say how much is computed: less is always faster, and changes the image."""
 
-CONTENT_KNOBS = ("pipeline", "prompt", "guidance_scale")
+CONTENT_KNOBS = ("pipeline", "task", "prompt", "guidance_scale")
 """Knobs that say what is drawn: what differs in them draws another image."""
+
+MOST_REASONS_TOLD = 3
 
 _BEST_WORDS = {
     Metric.LATENCY_PER_IMAGE: "fastest per image",
@@ -35,10 +42,26 @@ def qualification(group: Sequence[Measurement], limits: Limits) -> str:
     )
 
 
+def left_out(group: Sequence[Measurement], limits: Limits) -> str:
+    """Why the fidelity of some of a group is not known, where that keeps them back."""
+    unknown = unknown_fidelities(group, limits)
+    if not unknown:
+        return ""
+    told = [
+        f"{number} ({reason.rstrip('.')})"
+        for reason, number in unknown.most_common(MOST_REASONS_TOLD)
+    ]
+    if len(unknown) > len(told):
+        others = unknown.most_common()[MOST_REASONS_TOLD:]
+        told.append(f"{sum(number for _, number in others)} for other reasons")
+    return f"Left out for want of a known fidelity: {', '.join(told)}."
+
+
 def ranking(
     chosen: Estimate,
     tied: Sequence[Estimate],
     thrifty_count: int,
+    faithful_count: int,
     ranked_count: int,
     metric: Metric,
 ) -> Iterator[str]:
@@ -49,6 +72,7 @@ def ranking(
         tied: The same of all ties, the chosen one among them.
         thrifty_count: How many of those whose median lies within the fastest one's interval
             allocate as little as the least of them.
+        faithful_count: How many of these come as near to the converged picture as the nearest.
         ranked_count: How many were ranked.
         metric: What they were ranked by.
     """
@@ -61,9 +85,18 @@ def ranking(
         elif thrifty_count == 1:
             choice = "Of those as fast as the fastest this one allocates the least memory"
         else:
+            if faithful_count == thrifty_count:
+                decisive = "this one has the lowest median"
+            elif faithful_count == 1:
+                decisive = "this one has the highest fidelity"
+            else:
+                decisive = (
+                    f"{faithful_count} have an equally high fidelity, this one among them with the "
+                    "lowest median"
+                )
             choice = (
                 f"Of those as fast as the fastest {thrifty_count} allocate equally little memory, "
-                "and of these this one has the lowest median"
+                f"and of these {decisive}"
             )
         yield f"The {words} and {count(others, 'other')} {why}: ties. {choice}."
     elif ranked_count > 1:
@@ -96,9 +129,9 @@ def nothing_qualifies(
     """Why nothing can be recommended, with the nearest miss where something was measured."""
     if not group:
         return "The run has no configuration."
-    sentence = (
-        f"None of {count(len(group), 'configuration')} qualifies: {obstacle_counts(group, limits)}."
-    )
+    counts = obstacle_counts(group, limits)
+    sentence = f"None of {count(len(group), 'configuration')} qualifies: {counts}."
+    sentence = f"{sentence} {left_out(group, limits)}".rstrip()
     if miss is None:
         return sentence
     exceeded = " and ".join(map(str, excess))
@@ -117,15 +150,58 @@ def most_work(best: Choice, by_work: Sequence[Choice], names: Sequence[str]) -> 
     skipped = [work_words(choice.work, names) for choice in by_work[: by_work.index(best)]]
     opening = f"Nothing qualifies with {'; '.join(skipped)}. " if skipped else ""
     why = []
-    amounts = [name for name in AMOUNT_KNOBS if name in names]
-    if amounts:
-        less = "fewer steps are" if amounts == ["steps"] else "less work is"
+    amounts = [name for name in AMOUNT_KNOBS if name in names and name in best.work]
+    if "steps" in amounts:
+        amounts.remove("steps")
         why.append(
-            f"{less} always faster, and fidelity is not measured yet, so no work is given up for "
-            "speed"
+            "fewer steps are always faster, and no fidelity limit was given, so no steps are given "
+            "up for speed"
+        )
+    if amounts:
+        why.append(
+            f"less {' or '.join(amounts)} is always faster, and draws another image, so none is "
+            "given up for speed"
         )
     contents = [name for name in CONTENT_KNOBS if name in names]
     if contents:
         words = " and ".join(name.replace("_", " ") for name in contents)
         why.append(f"what differs in {words} draws another image and does not compete")
     return f"{opening}This is the choice for {work_words(best.work, names)}: {'; '.join(why)}."
+
+
+def offer_of_a_limit(
+    chosen: Measurement, everything: Sequence[Measurement], names: Sequence[str]
+) -> str:
+    """What a fidelity limit would do, where none was given and fidelities are known."""
+    if all(m.fidelity_score is None for m in everything):
+        return ""
+    own = f"is {score_text(chosen.fidelity_score)}"
+    if chosen.fidelity_score is None:
+        own = f"is not known ({(chosen.fidelity.reason or '').rstrip('.')})"
+    then = "only what keeps to it is recommended"
+    if "steps" in names:
+        then = "other numbers of steps compete too, as far as they keep to it"
+    return f"Its fidelity {own}; with a fidelity limit (--min-fidelity 0.9) {then}."
+
+
+def without_the_limit(
+    free: Measurement, best: Measurement | None, ratio: float | None, names: Sequence[str]
+) -> str:
+    """What the fidelity limit costs.
+
+    Args:
+        free: What would be chosen if fidelity did not count.
+        best: What is chosen with it, or None where nothing is.
+        ratio: How many times as fast the first is as the second, or None where it is not faster.
+        names: The knobs that the configurations differ in.
+    """
+    if free is best:
+        return "Without the fidelity limit the choice would be the same."
+    what = settings(free.knobs, names)
+    unknown = f"without a known fidelity ({(free.fidelity.reason or '').rstrip('.')})"
+    if ratio is not None:
+        fidelity = fidelity_text(free)
+        tail = f"with {fidelity}" if fidelity else unknown
+        return f"Without the fidelity limit {what} would be {ratio:.1f} times as fast, {tail}."
+    tail = "" if free.fidelity_score is not None else f", {unknown}"
+    return f"Without the fidelity limit the choice would be {what}: {figures(free)}{tail}."

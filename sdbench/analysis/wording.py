@@ -90,6 +90,24 @@ def confidence_text(confidence: float) -> str:
     return f"{math.floor(100 * confidence)} %"
 
 
+def score_text(score: float | None) -> str:
+    """A fidelity's score with two decimals, never more than it is; a dash without one."""
+    if score is None:
+        return "–"
+    return f"{math.floor(round(100 * score, 6)) / 100:.2f}"
+
+
+def fidelity_text(m: Measurement) -> str | None:
+    """A fidelity in words, as ``fidelity 0.93 (worst picture 0.88)``; None where not known."""
+    fidelity = m.fidelity
+    if fidelity.score is None:
+        return None
+    text = f"fidelity {score_text(fidelity.score)}"
+    if fidelity.worst_score is None:
+        return text
+    return f"{text} (worst picture {score_text(fidelity.worst_score)})"
+
+
 def memory_word(m: Measurement) -> str:
     """What the figure behind a measurement's peak memory counts."""
     return FIGURE_WORDS.get(m.peak_memory_figure or "", "")

@@ -12,6 +12,7 @@ import click
 from sdbench.errors import IllegalValue
 from sdbench.results.store import RUN_FILE, RunFolderError, find_runs
 from sdbench.suite.model import Limits
+from sdbench.suite.quantities import parse_score
 from sdbench.units import parse_bytes, parse_seconds
 
 _WIDEST_PROSE = 100
@@ -30,7 +31,7 @@ MAX_CONFIGURATIONS = click.option(
 
 
 class Quantity(click.ParamType[Any]):
-    """A size or a time with its unit."""
+    """A size or a time with its unit, or a share."""
 
     def __init__(self, name: str, parse: Callable[[object], float]) -> None:
         self.name = name
@@ -48,7 +49,7 @@ class Quantity(click.ParamType[Any]):
 
 
 def limits_options(function: F) -> F:
-    """Adds ``--memory`` and ``--latency``, which take the place of the suite's limits."""
+    """Adds ``--memory``, ``--latency`` and ``--min-fidelity``, in place of the suite's limits."""
     memory = click.option(
         "--memory", type=Quantity("size", parse_bytes), help="Largest peak memory, such as 8GiB."
     )
@@ -57,14 +58,22 @@ def limits_options(function: F) -> F:
         type=Quantity("time", parse_seconds),
         help="Longest p95 latency of one call, such as 2s.",
     )
-    return memory(latency(function))
+    min_fidelity = click.option(
+        "--min-fidelity",
+        type=Quantity("share", parse_score),
+        help="Least fidelity, such as 0.9 or 90%; whatever keeps to it competes across steps.",
+    )
+    return memory(latency(min_fidelity(function)))
 
 
-def limits_from(memory: int | None, latency: float | None, otherwise: Limits) -> Limits:
+def limits_from(
+    memory: int | None, latency: float | None, min_fidelity: float | None, otherwise: Limits
+) -> Limits:
     """The limits given on the command line, and the suite's where none is given."""
     return Limits(
         memory_bytes=otherwise.memory_bytes if memory is None else memory,
         latency_s=otherwise.latency_s if latency is None else latency,
+        fidelity=otherwise.fidelity if min_fidelity is None else min_fidelity,
     )
 
 

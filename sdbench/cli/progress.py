@@ -41,6 +41,10 @@ class MutedOnFailure:
         """Hands on that a configuration has its record."""
         self._tell(lambda listener: listener.finished(configuration, record))
 
+    def note(self, text: str) -> None:
+        """Hands on a note."""
+        self._tell(lambda listener: listener.note(text))
+
     def _tell(self, tell: Callable[[RunListener], None]) -> None:
         if self._listener is None:
             return
@@ -72,6 +76,10 @@ class PlainProgress:
         self._done += 1
         count = f"[{self._done:>{len(str(self._planned))}}/{self._planned}]"
         self.write(f"{count} {self.line(configuration, record)}")
+
+    def note(self, text: str) -> None:
+        """Writes it."""
+        self.write(text)
 
     def write(self, line: str) -> None:
         """Writes a line at once."""

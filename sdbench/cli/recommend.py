@@ -22,7 +22,13 @@ from sdbench.cli.arguments import (
 @RUN
 @limits_options
 @JSON
-def recommend(run_path: Path, memory: int | None, latency: float | None, as_json: bool) -> None:
+def recommend(
+    run_path: Path,
+    memory: int | None,
+    latency: float | None,
+    min_fidelity: float | None,
+    as_json: bool,
+) -> None:
     """Say which settings of a measured run to use, with the reason and the limits."""
     from sdbench.analysis.recommend import recommend_for_run
     from sdbench.report.text import advice_text
@@ -30,6 +36,7 @@ def recommend(run_path: Path, memory: int | None, latency: float | None, as_json
     from sdbench.suite.load import suite_from_json
 
     run = read_run(run_folder(run_path))
-    limits = limits_from(memory, latency, suite_from_json(run.info.suite).limits)
+    suite = suite_from_json(run.info.suite)
+    limits = limits_from(memory, latency, min_fidelity, suite.limits)
     advice = recommend_for_run(run, limits)
     click.echo(json.dumps(advice.to_json()) if as_json else advice_text(advice, columns()))

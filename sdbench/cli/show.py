@@ -27,11 +27,13 @@ def show(suite_path: Path, as_json: bool, max_configurations: int | None) -> Non
         click.echo(json.dumps({"schema": 1, "suite": suite.name, "configurations": items}))
         return
     from sdbench.knobs.registry import describe, varying_knobs
+    from sdbench.knobs.task import task_of
 
     varying = varying_knobs([item.knobs for item in planned])
     shared = {name: value for name, value in planned[0].knobs.items() if name not in varying}
     loads = len({load_key(item) for item in planned})
-    click.echo(f"{suite.name}: {suite.task.value}, configurations: {len(planned)}, loads: {loads}")
+    tasks = ", ".join(dict.fromkeys(task_of(item.knobs).value for item in planned))
+    click.echo(f"{suite.name}: {tasks}, configurations: {len(planned)}, loads: {loads}")
     click.echo(f"all with: {describe(shared)}")
     for number, item in enumerate(planned, start=1):
         click.echo(

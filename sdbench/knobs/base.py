@@ -12,6 +12,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum
+from pathlib import Path
 from typing import Any, ClassVar
 
 from sdbench.errors import IllegalValue
@@ -31,6 +32,23 @@ class Cost(str, Enum):
     """Changes the loaded pipeline, and is undone afterwards."""
     CALL = "call"
     """Changes the arguments of the call alone."""
+
+
+class Effect(str, Enum):
+    """What turning a knob does to the picture."""
+
+    CONTENT = "content"
+    """Another picture is asked for."""
+    SAMPLER = "sampler"
+    """The same picture, solved for otherwise."""
+    NUMERICS = "numerics"
+    """The same arithmetic, rounded otherwise."""
+    NONE = "none"
+    """Nothing, but for the last bits."""
+
+
+PICTURE_EFFECTS = (Effect.CONTENT, Effect.SAMPLER, Effect.NUMERICS)
+"""Configurations that agree in all knobs of these effects draw the same picture."""
 
 
 class Unsupported(Exception):
@@ -103,6 +121,7 @@ class Knob(ABC):
     Attributes:
         name: The word for it in a suite.
         cost: What turning it costs.
+        effect: What turning it does to the picture.
         neutral: The value that leaves a pipeline as it was loaded; not part of a configuration's
             key, so that a knob added later leaves old keys as they are.
         summary: One line for help texts and the schema.
@@ -110,6 +129,7 @@ class Knob(ABC):
 
     name: ClassVar[str]
     cost: ClassVar[Cost]
+    effect: ClassVar[Effect] = Effect.NUMERICS
     neutral: ClassVar[JsonValue] = None
     summary: ClassVar[str]
 
@@ -124,6 +144,10 @@ class Knob(ABC):
     @abstractmethod
     def schema(self) -> dict[str, Any]:
         """JSON Schema of a value as written in a suite."""
+
+    def located(self, value: JsonValue, folder: Path) -> JsonValue:
+        """A value whose relative paths, if it has any, are those of ``folder``, made absolute."""
+        return value
 
     def text(self, value: JsonValue) -> str:
         """A value as people read it."""

@@ -8,11 +8,12 @@ from typing import Any
 
 from sdbench.errors import IllegalValue
 from sdbench.jsontypes import JsonValue
-from sdbench.knobs.base import CallKnob, PositiveInteger, Request, Unsupported
+from sdbench.knobs.base import CallKnob, Effect, PositiveInteger, Request, Unsupported
 
 
 class BatchSizeKnob(PositiveInteger, CallKnob):
     name = "batch_size"
+    effect = Effect.NONE
     neutral = 1
     summary = "images in one call; the prompts are cycled through"
 
@@ -27,6 +28,7 @@ class BatchSizeKnob(PositiveInteger, CallKnob):
 
 class PromptKnob(CallKnob):
     name = "prompt"
+    effect = Effect.CONTENT
     summary = "the prompt, in place of the suite's inputs"
 
     def parse(self, raw: JsonValue) -> JsonValue:

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from sdbench.errors import IllegalValue
 from sdbench.jsontypes import JsonValue
-from sdbench.knobs.base import CallKnob, Code, PositiveInteger, Request, Unsupported
+from sdbench.knobs.base import CallKnob, Code, Effect, PositiveInteger, Request, Unsupported
 
 
 class _ArgumentKnob(CallKnob):
@@ -18,6 +18,7 @@ class _ArgumentKnob(CallKnob):
     """
 
     argument: ClassVar[str]
+    effect = Effect.CONTENT
 
     def turn(self, request: Request, value: JsonValue) -> Request:
         return request.with_argument(self.argument, value)
@@ -28,6 +29,7 @@ class _ArgumentKnob(CallKnob):
 
 class StepsKnob(PositiveInteger, _ArgumentKnob):
     name = "steps"
+    effect = Effect.SAMPLER
     argument = "num_inference_steps"
     summary = "denoising steps"
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from sdbench.jsontypes import JsonValue
-from sdbench.knobs.base import Choice, Code, LoadKnob, Unsupported
+from sdbench.knobs.base import Choice, Code, Effect, LoadKnob, Unsupported
 
 
 class OffloadKnob(Choice, LoadKnob):
     name = "offload"
+    effect = Effect.NONE
     choices = ("none", "model", "sequential", "group")
     neutral = "none"
     summary = "keep weights in host memory: none, whole models, each layer, or groups of layers"
@@ -25,7 +26,7 @@ class OffloadKnob(Choice, LoadKnob):
         import torch
 
         if value == "model":
-            pipe.enable_model_cpu_offload(device=torch_device)
+            _offload_models(pipe, torch_device)
         elif value == "sequential":
             pipe.enable_sequential_cpu_offload(device=torch_device)
         else:
@@ -49,3 +50,25 @@ class OffloadKnob(Choice, LoadKnob):
                 ),
             )
         return Code(statements=(f'pipe.enable_{value}_cpu_offload(device="{{device}}")',))
+
+
+def hand_over(pipe: Any, value: JsonValue, torch_device: str) -> None:
+    """Lets another pipeline with the same components go on offloading them.
+
+    Whole models are moved by hooks that one pipeline object owns and takes off the device after
+    its calls. The other ways are hooks of the modules alone, which all their pipelines share.
+
+    Raises:
+        Unsupported: This kind of pipeline does not say in which order its models run.
+    """
+    if value == "model":
+        _offload_models(pipe, torch_device)
+
+
+def _offload_models(pipe: Any, torch_device: str) -> None:
+    if getattr(pipe, "model_cpu_offload_seq", None) is None:
+        raise Unsupported(
+            f"{type(pipe).__name__} does not say in which order its models run, which offload "
+            "model needs"
+        )
+    pipe.enable_model_cpu_offload(device=torch_device)

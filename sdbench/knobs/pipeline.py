@@ -1,26 +1,52 @@
-"""Which pipeline is loaded: a hub id, a local folder or a built-in one."""
+"""Which pipeline is loaded, and where from: a hub, a folder, a file, built in, or built anew."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from sdbench.errors import IllegalValue
 from sdbench.jsontypes import JsonValue
-from sdbench.knobs.base import Code, LoadKnob
+from sdbench.knobs.base import Code, Effect, LoadKnob
 
-BUILTIN_PIPELINES = ("tiny",)
-SOURCES = ("id", "path", "builtin")
-OPTIONS = ("revision", "variant", "custom_pipeline", "trust_remote_code")
+BUILTIN_PIPELINES = ("tiny", "emoji", "emoji-int8")
+ARCHITECTURES = ("sd15", "sd21", "sdxl", "sd3_medium", "flux1_dev")
+"""Published pipelines that can be built with random weights, without a download."""
+
+RANDOM_WEIGHTS = "random"
+
+_CODE_OPTIONS = ("custom_pipeline", "trust_remote_code")
+OPTIONS: Mapping[str, tuple[str, ...]] = {
+    "id": ("revision", "variant", *_CODE_OPTIONS, "allow_pickle"),
+    "path": ("variant", *_CODE_OPTIONS, "allow_pickle"),
+    "single_file": ("pipeline_class", "config", "allow_pickle"),
+    "builtin": _CODE_OPTIONS,
+    "architecture": ("weights", *_CODE_OPTIONS),
+}
+"""The options that each source takes."""
+
+SOURCES = tuple(OPTIONS)
+_WORDS: Mapping[str, tuple[str, ...]] = {
+    "builtin": BUILTIN_PIPELINES,
+    "architecture": ARCHITECTURES,
+    "weights": (RANDOM_WEIGHTS,),
+}
+_SWITCHES = ("trust_remote_code", "allow_pickle")
+_URL_SCHEMES = ("https://", "http://")
+
 LEGAL = (
-    "a mapping with one of id (of a hub), path (of a folder) or builtin "
-    f"({', '.join(BUILTIN_PIPELINES)}), and optionally {', '.join(OPTIONS)}; or a hub id, or a "
-    "built-in name, as a word"
+    "a mapping with one of id (of a hub), path (of a folder), single_file (a checkpoint in one "
+    f"file), builtin ({', '.join(BUILTIN_PIPELINES)}) or architecture "
+    f"({', '.join(ARCHITECTURES)}; with weights: {RANDOM_WEIGHTS}); or a hub id, or a built-in "
+    "name, as a word"
 )
 
 
 class PipelineKnob(LoadKnob):
     name = "pipeline"
+    effect = Effect.CONTENT
     summary = "the pipeline (checkpoint) that is loaded"
 
     def parse(self, raw: JsonValue) -> JsonValue:
@@ -30,62 +56,135 @@ class PipelineKnob(LoadKnob):
                 raise IllegalValue(raw["id"], [*BUILTIN_PIPELINES, "owner/name of a hub"])
         if not isinstance(raw, Mapping) or sum(source in raw for source in SOURCES) != 1:
             raise IllegalValue(raw, LEGAL)
+        source = _source(raw)
         for key, value in raw.items():
-            if key not in (*SOURCES, *OPTIONS):
-                raise IllegalValue(key, [*SOURCES, *OPTIONS])
-            if key == "trust_remote_code":
+            if key != source and key not in OPTIONS[source]:
+                raise IllegalValue(key, [source, *OPTIONS[source]])
+            if key in _SWITCHES:
                 if not isinstance(value, bool):
                     raise IllegalValue(value, ["true", "false"])
+            elif key in _WORDS:
+                if value not in _WORDS[key]:
+                    raise IllegalValue(value, _WORDS[key])
             elif not isinstance(value, str) or not value:
                 raise IllegalValue(value, f"a text for {key}")
-        if "builtin" in raw:
-            if raw["builtin"] not in BUILTIN_PIPELINES:
-                raise IllegalValue(raw["builtin"], BUILTIN_PIPELINES)
-            for option in OPTIONS:
-                if option in raw:
-                    raise IllegalValue(
-                        option, "builtin alone: it is built in code, without options"
-                    )
-        return {key: raw[key] for key in sorted(raw)}
+        if source == "architecture" and "weights" not in raw:
+            raise IllegalValue(raw, f"an architecture with weights: {RANDOM_WEIGHTS}")
+        return {key: raw[key] for key in sorted(raw) if (key, raw[key]) != ("allow_pickle", False)}
 
     def schema(self) -> dict[str, Any]:
-        options: dict[str, Any] = {option: {"type": "string"} for option in OPTIONS}
-        options["trust_remote_code"] = {"type": "boolean"}
-        sources: dict[str, dict[str, Any]] = {source: {"type": "string"} for source in SOURCES}
-        sources["builtin"] = {"enum": list(BUILTIN_PIPELINES)}
         mappings = [
             {
                 "type": "object",
-                "properties": {source: schema, **options},
-                "required": [source],
+                "properties": {key: _schema_of(key) for key in (source, *options)},
+                "required": [source, "weights"] if source == "architecture" else [source],
                 "additionalProperties": False,
             }
-            for source, schema in sources.items()
+            for source, options in OPTIONS.items()
         ]
         return {"anyOf": [{"type": "string"}, *mappings]}
+
+    def located(self, value: JsonValue, folder: Path) -> JsonValue:
+        assert isinstance(value, Mapping)
+        return {
+            key: absolute_path(str(option), folder) if _is_local(key, str(option)) else option
+            for key, option in value.items()
+        }
 
     def text(self, value: JsonValue) -> str:
         if not isinstance(value, Mapping):
             return super().text(value)
-        source = next(str(value[source]) for source in SOURCES if source in value)
-        options = [f"{key}={value[key]}" for key in OPTIONS if key in value]
-        return f"{source} ({', '.join(options)})" if options else source
+        source = _source(value)
+        options = [f"{key}={value[key]}" for key in OPTIONS[source] if key in value]
+        return f"{value[source]} ({', '.join(options)})" if options else str(value[source])
 
     def load_arguments(self, value: JsonValue) -> dict[str, Any]:
+        """What ``from_pretrained`` or ``from_single_file`` is given beside the source."""
         assert isinstance(value, Mapping)
-        return {key: value[key] for key in OPTIONS if key in value}
+        source = _source(value)
+        unasked = ("allow_pickle", "pipeline_class", "weights")
+        arguments = {
+            key: value[key] for key in OPTIONS[source] if key in value and key not in unasked
+        }
+        if source in ("id", "path") and not value.get("allow_pickle"):
+            arguments["use_safetensors"] = True
+        return arguments
 
     def code(self, value: JsonValue) -> Code:
         assert isinstance(value, Mapping)
-        if "builtin" in value:
-            return Code(
-                imports=(f"from sdbench.pipelines.{value['builtin']} import build_pipeline",),
-                load_function="build_pipeline",
-            )
-        source = value.get("id", value.get("path"))
+        source = _source(value)
+        if source in ("builtin", "architecture"):
+            return _code_of_built(value, source)
+        name = pipeline_class(value) if source == "single_file" else "DiffusionPipeline"
+        method = "from_single_file" if source == "single_file" else "from_pretrained"
         options = (f"{key}={option!r}" for key, option in self.load_arguments(value).items())
         return Code(
-            imports=("from diffusers import DiffusionPipeline",),
-            load_function="DiffusionPipeline.from_pretrained",
-            load_arguments=(repr(source), *options),
+            imports=(f"from diffusers import {name}",),
+            load_function=f"{name}.{method}",
+            load_arguments=(repr(value[source]), *options),
         )
+
+
+DEFAULT_PIPELINE_CLASS = "StableDiffusionPipeline"
+
+
+def pipeline_class(source: Mapping[str, Any]) -> str:
+    """The class that reads a single file: as named, or that of Stable Diffusion 1 and 2."""
+    return str(source.get("pipeline_class", DEFAULT_PIPELINE_CLASS))
+
+
+def absolute_path(text: str, folder: Path) -> str:
+    """The absolute form of a path that is relative to ``folder``, itself absolute."""
+    return os.path.normpath(folder / Path(text).expanduser())
+
+
+def has_random_weights(source: JsonValue) -> bool:
+    """Whether what is loaded draws noise, so that no picture of it can be judged."""
+    return isinstance(source, Mapping) and (
+        source.get("builtin") == "tiny" or "architecture" in source
+    )
+
+
+def custom_pipeline(source: JsonValue) -> str | None:
+    """The custom pipeline that the components are loaded into, or None."""
+    return source.get("custom_pipeline") if isinstance(source, Mapping) else None
+
+
+def is_built(source: JsonValue) -> bool:
+    """Whether sdbench makes the components itself, without ``from_pretrained``."""
+    return isinstance(source, Mapping) and _source(source) in ("builtin", "architecture")
+
+
+def runs_code(source: JsonValue) -> bool:
+    """Whether loading it runs Python that comes neither with sdbench nor with diffusers."""
+    return isinstance(source, Mapping) and any(source.get(option) for option in _CODE_OPTIONS)
+
+
+def _source(value: Mapping[str, Any]) -> str:
+    return next(source for source in SOURCES if source in value)
+
+
+def _schema_of(key: str) -> dict[str, Any]:
+    if key in _SWITCHES:
+        return {"type": "boolean"}
+    return {"enum": list(_WORDS[key])} if key in _WORDS else {"type": "string"}
+
+
+def _is_local(key: str, text: str) -> bool:
+    """Whether an option names a file or folder of this machine."""
+    if key == "path":
+        return True
+    if key == "single_file":
+        return not text.startswith(_URL_SCHEMES)
+    if key in ("custom_pipeline", "config"):
+        return text.startswith((".", "/", "~")) or text.endswith(".py")
+    return False
+
+
+def _code_of_built(value: Mapping[str, Any], source: str) -> Code:
+    module = "builtin" if source == "builtin" else "architectures"
+    return Code(
+        imports=(f"from sdbench.pipelines.{module} import build_pipeline",),
+        load_function="build_pipeline",
+        load_arguments=(repr(value[source]),),
+    )

@@ -22,7 +22,9 @@ from sdbench.knobs.compile import CompileKnob
 from sdbench.knobs.dtype import DtypeKnob
 from sdbench.knobs.offload import OffloadKnob
 from sdbench.knobs.pipeline import PipelineKnob
+from sdbench.knobs.safety_checker import SafetyCheckerKnob
 from sdbench.knobs.scheduler import SchedulerKnob
+from sdbench.knobs.task import TaskKnob
 from sdbench.knobs.tf32 import Tf32Knob
 from sdbench.knobs.threads import ThreadsKnob
 from sdbench.knobs.vae import VaeSlicingKnob, VaeTilingKnob
@@ -32,6 +34,7 @@ _ALL: tuple[Knob, ...] = (
     DtypeKnob(),
     OffloadKnob(),
     CompileKnob(),
+    TaskKnob(),
     Tf32Knob(),
     ThreadsKnob(),
     ChannelsLastKnob(),
@@ -40,6 +43,7 @@ _ALL: tuple[Knob, ...] = (
     AttentionSlicingKnob(),
     VaeSlicingKnob(),
     VaeTilingKnob(),
+    SafetyCheckerKnob(),
     StepsKnob(),
     HeightKnob(),
     WidthKnob(),

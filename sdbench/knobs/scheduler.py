@@ -9,7 +9,7 @@ from typing import Any
 
 from sdbench.errors import IllegalValue
 from sdbench.jsontypes import JsonValue
-from sdbench.knobs.base import Applied, Code, SetupKnob, Unsupported
+from sdbench.knobs.base import Applied, Code, Effect, SetupKnob, Unsupported
 
 SHORT_NAMES: dict[str, tuple[str, dict[str, Any]]] = {
     "pndm": ("PNDMScheduler", {}),
@@ -96,6 +96,7 @@ class SchedulerKnob(SetupKnob):
     """Values are ``default`` (as the pipeline ships), a name, or a mapping of name and options."""
 
     name = "scheduler"
+    effect = Effect.SAMPLER
     neutral = "default"
     summary = "scheduler by short or class name, or a mapping of its name and options"
 

@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from sdbench.jsontypes import JsonValue
-from sdbench.knobs.base import Applied, Code, PositiveInteger, SetupKnob
+from sdbench.knobs.base import Applied, Code, Effect, PositiveInteger, SetupKnob
 
 
 class ThreadsKnob(PositiveInteger, SetupKnob):
     name = "threads"
+    effect = Effect.NONE
     summary = "CPU threads of one operation; beside a GPU they serve what runs on the host"
 
     def apply(

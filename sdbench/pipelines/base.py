@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from sdbench.jsontypes import JsonValue
@@ -25,6 +26,25 @@ class StageObserver(Protocol):
 
     def leave_stage(self, stage: str) -> None:
         """It ended, also by an exception."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Solver:
+    """How a picture came about.
+
+    Attributes:
+        scheduler: Class of the scheduler.
+        first_timestep: The timestep that it began at, or None where it has none.
+        train_timesteps: Timesteps that the model was trained on, or None.
+        denoiser_evaluations: Evaluations of the denoiser for one picture (NFE).
+        randomness: Why its pictures converge to no solution, or None where they do.
+    """
+
+    scheduler: str
+    first_timestep: float | None
+    train_timesteps: int | None
+    denoiser_evaluations: int
+    randomness: str | None
 
 
 class Call(Protocol):
@@ -53,6 +73,15 @@ class Call(Protocol):
     def effective(self) -> dict[str, Any]:
         """What really ran: classes, timesteps, attention processors, data types."""
 
+    def draw(self, prompt: str, seed: int) -> tuple[Any, Any]:
+        """One picture (PIL) from noise drawn in fp32, and the latents that it was decoded from.
+
+        The latents are an fp32 array, or None for a pipeline that has none.
+        """
+
+    def solver(self) -> Solver:
+        """How the last picture of `draw` came about."""
+
     def resident(self) -> Iterable[Any]:
         """The tensors that exist before a call: weights and buffers."""
 
@@ -66,6 +95,12 @@ class Pipeline(Protocol):
         Raises:
             Unsupported: A knob cannot be turned to its value here.
         """
+
+    def content_digest(self) -> str:
+        """Names the weights and the shipped scheduler: equal for equal content, anywhere."""
+
+    def reference_scheduler(self) -> JsonValue:
+        """The scheduler, as a suite would write it, that draws a converged reference."""
 
     def left_changed(self) -> Sequence[str]:
         """What is not as it was loaded; a pipeline that was left changed must be dropped."""

@@ -5,35 +5,39 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+from sdbench.jsontypes import JsonValue
 from sdbench.knobs.base import CallKnob, Request, SetupKnob
 from sdbench.knobs.registry import KNOBS
-from sdbench.pipelines.base import StageObserver
+from sdbench.knobs.task import task_of
+from sdbench.pipelines.base import DENOISER, Solver, StageObserver
+from sdbench.pipelines.digest import content_digest
+from sdbench.pipelines.drawing import final_latents, fp32_noise
 from sdbench.pipelines.effective import effective_state, modules
 from sdbench.pipelines.inputs import call_arguments, generators
+from sdbench.pipelines.sampler import randomness, reference_scheduler
 from sdbench.pipelines.stages import observed_stages
+from sdbench.pipelines.tasks import TaskPipelines, entry_point
 from sdbench.suite.configuration import Configuration
-from sdbench.suite.model import Inputs, Task
+from sdbench.suite.model import Inputs
 
 
 class DiffusersPipeline:
     """A diffusers pipeline on its device, ready to be configured.
 
     Args:
-        pipe: The pipeline for the task.
-        task: What it is asked to do.
+        pipe: The pipeline as it was loaded, for whichever task.
         inputs: What it is asked to draw.
         torch_device: Where it runs, such as ``cpu`` or ``cuda:0``.
     """
 
-    def __init__(self, pipe: Any, task: Task, inputs: Inputs, torch_device: str) -> None:
+    def __init__(self, pipe: Any, inputs: Inputs, torch_device: str) -> None:
         self._pipe = pipe
-        self._task = task
+        self._pipes = TaskPipelines(pipe, torch_device)
         self._inputs = inputs
         self._torch_device = torch_device
-        self._initial_state = effective_state(self._pipe)
 
     @contextmanager
     def configured(self, configuration: Configuration) -> Iterator[DiffusersCall]:
@@ -45,13 +49,21 @@ class DiffusersPipeline:
         with ExitStack() as undo:
             yield self._configure(configuration, undo)
 
+    def content_digest(self) -> str:
+        """Names the weights and the shipped scheduler: equal for equal content, anywhere."""
+        return content_digest(self._pipe)
+
+    def reference_scheduler(self) -> JsonValue:
+        """The scheduler, as a suite would write it, that draws a converged reference."""
+        return reference_scheduler(self._pipe.scheduler)
+
     def left_changed(self) -> list[str]:
         """What is not as it was loaded."""
-        state = effective_state(self._pipe)
-        return [name for name in state if state[name] != self._initial_state[name]]
+        return self._pipes.left_changed()
 
     def _configure(self, configuration: Configuration, undo: ExitStack) -> DiffusersCall:
-        self._copy_scheduler(undo)
+        pipe, task = self._pipes.configured_for(configuration.knobs), task_of(configuration.knobs)
+        _copy_scheduler(pipe, undo)
         checks: list[Callable[[Sequence[Any]], None]] = []
         request = Request(
             prompts=self._inputs.prompts,
@@ -63,7 +75,7 @@ class DiffusersPipeline:
             if value == knob.neutral:
                 continue
             if isinstance(knob, SetupKnob):
-                applied = knob.apply(self._pipe, value, configuration.knobs, self._torch_device)
+                applied = knob.apply(pipe, value, configuration.knobs, self._torch_device)
                 undo.callback(applied.undo)
                 checks.append(lambda images, applied=applied: applied.verify())  # type: ignore[misc]
             elif isinstance(knob, CallKnob):
@@ -71,14 +83,20 @@ class DiffusersPipeline:
                 checks.append(
                     lambda images, knob=knob, value=value: knob.verify(value, images)  # type: ignore[misc]
                 )
-        arguments = call_arguments(self._pipe, self._task, self._inputs, request)
-        return DiffusersCall(self._pipe, request, arguments, tuple(checks))
 
-    def _copy_scheduler(self, undo: ExitStack) -> None:
-        """A scheduler keeps tensors of its last call: the copy takes them along when it goes."""
-        shipped = self._pipe.scheduler
-        self._pipe.scheduler = copy.deepcopy(shipped)
-        undo.callback(setattr, self._pipe, "scheduler", shipped)
+        def call_for(request: Request) -> DiffusersCall:
+            arguments = call_arguments(pipe, task, self._inputs, request)
+            function = entry_point(pipe, task)
+            return DiffusersCall(pipe, function, request, arguments, tuple(checks), call_for)
+
+        return call_for(request)
+
+
+def _copy_scheduler(pipe: Any, undo: ExitStack) -> None:
+    """A scheduler keeps tensors of its last call: the copy takes them along when it goes."""
+    shipped = pipe.scheduler
+    pipe.scheduler = copy.deepcopy(shipped)
+    undo.callback(setattr, pipe, "scheduler", shipped)
 
 
 @dataclass(slots=True)
@@ -86,10 +104,13 @@ class DiffusersCall:
     """One call of a configured diffusers pipeline; see `sdbench.pipelines.base.Call`."""
 
     _pipe: Any
+    _function: Callable[..., Any]
     _request: Request
     _arguments: dict[str, Any]
     _checks: tuple[Callable[[Sequence[Any]], None], ...]
+    _call_for: Callable[[Request], DiffusersCall]
     _generators: Any = None
+    _evaluations: int = 0
 
     @property
     def images_per_call(self) -> int:
@@ -102,7 +123,7 @@ class DiffusersCall:
 
     def __call__(self) -> Sequence[Any]:
         """Runs the pipeline and returns its images (PIL)."""
-        output = self._pipe(**self._arguments, generator=self._generators)
+        output = self._function(**self._arguments, generator=self._generators)
         images: Sequence[Any] = output.images
         return images
 
@@ -125,8 +146,44 @@ class DiffusersCall:
         }
         return state
 
+    def draw(self, prompt: str, seed: int) -> tuple[Any, Any]:
+        """One picture (PIL) from noise drawn in fp32, and the latents that it was decoded from."""
+        request = replace(self._request, prompts=(prompt,), seed=seed, batch_size=1)
+        call = self._call_for(request)
+        call.prepare()
+        counter = _EvaluationCounter()
+        with fp32_noise(), final_latents(self._pipe) as latents, call.observed(counter):
+            images = call()
+            self._evaluations = counter.evaluations
+            return images[0], latents()
+
+    def solver(self) -> Solver:
+        """How the last picture of `draw` came about."""
+        scheduler = self._pipe.scheduler
+        return Solver(
+            scheduler=type(scheduler).__name__,
+            first_timestep=float(scheduler.timesteps[0]),
+            train_timesteps=scheduler.config.get("num_train_timesteps"),
+            denoiser_evaluations=self._evaluations,
+            randomness=randomness(scheduler),
+        )
+
     def resident(self) -> Iterable[Any]:
         """Weights and buffers of all components."""
         for module in modules(self._pipe).values():
             yield from module.parameters()
             yield from module.buffers()
+
+
+class _EvaluationCounter:
+    """Counts evaluations of the denoiser."""
+
+    def __init__(self) -> None:
+        self.evaluations = 0
+
+    def enter_stage(self, stage: str) -> None:
+        """Counts it, where it is one."""
+        self.evaluations += stage == DENOISER
+
+    def leave_stage(self, stage: str) -> None:
+        """It was counted."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from typing import Any
 
 import torch
@@ -11,7 +11,9 @@ from PIL import Image, ImageDraw
 
 from sdbench.errors import SdbenchError
 from sdbench.knobs.base import Request, Unsupported
-from sdbench.suite.model import Inputs, Task
+from sdbench.knobs.task import METHODS, Task
+from sdbench.pipelines.tasks import entry_point
+from sdbench.suite.model import Inputs
 
 _TEST_CARD_PIXELS = 512
 
@@ -21,7 +23,7 @@ class InputError(SdbenchError):
 
 
 def call_arguments(pipe: Any, task: Task, inputs: Inputs, request: Request) -> dict[str, Any]:
-    """Keyword arguments of ``pipe(...)`` for a request, but for the generators.
+    """Keyword arguments of what is called for a request, but for the generators.
 
     Raises:
         InputError: A picture of the suite cannot be read.
@@ -32,16 +34,21 @@ def call_arguments(pipe: Any, task: Task, inputs: Inputs, request: Request) -> d
     arguments: dict[str, Any] = {"prompt": prompts, **request.arguments}
     if request.negative_prompt is not None:
         arguments["negative_prompt"] = [request.negative_prompt] * request.batch_size
+    call = entry_point(pipe, task)
+    legal = inspect.signature(call).parameters
     if task is not Task.TEXT_TO_IMAGE:
         picture = _open(inputs.image) if inputs.image else _test_card()
-        arguments["image"] = [picture] * request.batch_size
+        name = _picture_argument(legal)
+        arguments[name] = _for_batch(picture, legal.get(name), request)
     if task is Task.INPAINTING:
-        mask = _open(inputs.mask) if inputs.mask else _centre_mask(arguments["image"][0].size)
-        arguments["mask_image"] = [mask] * request.batch_size
-    legal = inspect.signature(type(pipe).__call__).parameters
+        mask = _open(inputs.mask) if inputs.mask else _centre_mask(picture.size)
+        arguments["mask_image"] = _for_batch(mask, legal.get("mask_image"), request)
     for name in (*arguments, "generator"):
         if name not in legal:
-            raise Unsupported(f"the call of {type(pipe).__name__} has no argument {name!r}")
+            called = "call" if call is pipe else f"method {METHODS[task]}"
+            raise Unsupported(f"the {called} of {type(pipe).__name__} has no argument {name!r}")
+    if "strength" in legal:
+        _refuse_no_steps({name: p.default for name, p in legal.items()} | arguments)
     return arguments
 
 
@@ -53,25 +60,29 @@ def generators(request: Request) -> list[torch.Generator]:
     ]
 
 
-def for_task(pipe: Any, task: Task) -> Any:
-    """The pipeline that does ``task`` with the components of ``pipe``.
+def _for_batch(picture: Any, parameter: inspect.Parameter | None, request: Request) -> Any:
+    """A picture for each image; one for all, where the parameter says that it takes no list.
 
-    Raises:
-        Unsupported: diffusers has none for this kind of pipeline.
+    The community pipelines for several tasks say so, and mean it.
     """
-    if task is Task.TEXT_TO_IMAGE:
-        return pipe
-    from diffusers import AutoPipelineForImage2Image, AutoPipelineForInpainting
+    annotation = getattr(parameter, "annotation", Any)
+    if "PIL" in str(annotation) and "list" not in str(annotation).lower():
+        return picture
+    return [picture] * request.batch_size
 
-    kinds: Mapping[Task, Any] = {
-        Task.IMAGE_TO_IMAGE: AutoPipelineForImage2Image,
-        Task.INPAINTING: AutoPipelineForInpainting,
-    }
-    try:
-        converted = kinds[task].from_pipe(pipe, dtype=pipe.dtype)
-    except ValueError as error:
-        raise Unsupported(f"{type(pipe).__name__} cannot do {task.value}: {error}") from None
-    return converted
+
+def _refuse_no_steps(arguments: Mapping[str, Any]) -> None:
+    """Pipelines run the last ``int(steps * strength)`` steps, and fail obscurely on none."""
+    steps, strength = arguments.get("num_inference_steps"), arguments["strength"]
+    if not isinstance(steps, int) or not isinstance(strength, (int, float)):
+        return
+    if int(steps * strength) < 1:
+        raise Unsupported(f"of {steps} steps a strength of {strength:g} runs none: ask for more")
+
+
+def _picture_argument(legal: Container[str]) -> str:
+    """What the argument is called; diffusers and its community pipelines once said init_image."""
+    return "init_image" if "init_image" in legal and "image" not in legal else "image"
 
 
 def _open(path: str) -> Image.Image:

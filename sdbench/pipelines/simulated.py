@@ -19,12 +19,18 @@ from sdbench.pipelines.base import (
     SCHEDULER_STEP,
     TEXT_ENCODING,
     VAE_DECODE,
+    Solver,
     StageObserver,
 )
 from sdbench.suite.configuration import Configuration
 
 _DEFAULT_STEPS = 50
 _IMAGE_PIXELS = 8
+_DRAWN_PIXELS = 16
+_ERROR_LEVELS = 60.0
+"""Error of a drawn picture at one step, in 8-bit levels."""
+_ROUNDING_LEVELS = 0.5
+"""What half precision adds to it."""
 _EVALUATIONS_PER_STEP = {"heun": 2, "kdpm2": 2, "kdpm2_a": 2, "dpmpp_sde": 2}
 
 
@@ -55,6 +61,14 @@ class SimulatedPipeline:
         finally:
             self._device.is_throttled = False
 
+    def content_digest(self) -> str:
+        """One for all."""
+        return "simulated"
+
+    def reference_scheduler(self) -> JsonValue:
+        """As for real ones."""
+        return "dpmpp_2m"
+
     def left_changed(self) -> Sequence[str]:
         """Nothing ever is."""
         return ()
@@ -82,22 +96,28 @@ class SimulatedCall:
         is_half = self._knobs["dtype"] != "fp32"
         speedup = script.half_precision_speedup if is_half else 1.0
         factor = self._noise.lognormvariate(0, script.noise_ratio) / speedup
-        steps = self._knobs["steps"] or _DEFAULT_STEPS
-        assert isinstance(steps, int)
-        evaluations = _EVALUATIONS_PER_STEP.get(str(self._knobs["scheduler"]), 1) * steps
         sliced = self._knobs["attention_slicing"] != "off"
         activations = script.activation_bytes * batch / (2 if is_half else 1)
         activations *= script.slicing_activation_ratio if sliced else 1.0
         weights_bytes = script.weights_bytes // (2 if is_half else 1)
         self._device.use_memory(weights_bytes)
         self._stage(TEXT_ENCODING, script.text_encoding_s * factor)
-        for _ in range(evaluations):
+        for _ in range(self._evaluations()):
             peak = weights_bytes + round(activations)
             self._stage(DENOISER, script.denoiser_s * batch * factor, peak)
             self._stage(SCHEDULER_STEP, script.scheduler_step_s * factor)
         self._stage(VAE_DECODE, script.vae_decode_s * batch * factor)
         self._device.advance(script.other_s * factor)
         return [Image.new("RGB", (_IMAGE_PIXELS, _IMAGE_PIXELS))] * batch
+
+    def _evaluations(self) -> int:
+        return _EVALUATIONS_PER_STEP.get(str(self._knobs["scheduler"]), 1) * self._steps
+
+    @property
+    def _steps(self) -> int:
+        steps = self._knobs["steps"] or _DEFAULT_STEPS
+        assert isinstance(steps, int)
+        return steps
 
     def _stage(self, stage: str, duration_s: float, used_bytes: int | None = None) -> None:
         if self._observer is not None:
@@ -123,6 +143,31 @@ class SimulatedCall:
     def effective(self) -> dict[str, Any]:
         """The simulated pipeline's class."""
         return {"pipeline_class": type(self).__name__}
+
+    def draw(self, prompt: str, seed: int) -> tuple[Any, Any]:
+        """A picture of the prompt and the seed, with an error that falls with the steps."""
+        self()
+        is_half = self._knobs["dtype"] != "fp32"
+        error = _ERROR_LEVELS / self._steps + (_ROUNDING_LEVELS if is_half else 0)
+        levels = random.Random(f"{prompt} {seed}")
+        noise = random.Random(f"{self._knobs['scheduler']} {seed}")
+        drawn = bytes(
+            min(255, max(0, round(levels.uniform(0, 255) + noise.gauss(0, error))))
+            for _ in range(3 * _DRAWN_PIXELS**2)
+        )
+        return Image.frombytes("RGB", (_DRAWN_PIXELS, _DRAWN_PIXELS), drawn), None
+
+    def solver(self) -> Solver:
+        """An ideal one; ancestral and SDE samplers are told by their names."""
+        name = str(self._knobs["scheduler"])
+        is_random = name.endswith("_a") or "sde" in name or name == "ddpm"
+        return Solver(
+            scheduler=name,
+            first_timestep=999.0,
+            train_timesteps=1000,
+            denoiser_evaluations=self._evaluations(),
+            randomness=f"{name} adds noise of its own in each step" if is_random else None,
+        )
 
     def resident(self) -> Iterable[Any]:
         """No tensors."""

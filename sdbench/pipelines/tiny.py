@@ -49,11 +49,8 @@ def build_pipeline(dtype: torch.dtype = torch.float32) -> StableDiffusionPipelin
             tokenizer=tokenizer,
             unet=_unet(),
             scheduler=_scheduler(),
-            safety_checker=_safety_checker(len(tokenizer)),
-            feature_extractor=CLIPImageProcessorPil(
-                size={"shortest_edge": _CHECKER_PIXELS},
-                crop_size={"height": _CHECKER_PIXELS, "width": _CHECKER_PIXELS},
-            ),
+            safety_checker=safety_checker(len(tokenizer)),
+            feature_extractor=feature_extractor(),
         )
     return pipe if dtype == torch.float32 else pipe.to(dtype, silence_dtype_warnings=True)
 
@@ -123,7 +120,16 @@ def _scheduler() -> PNDMScheduler:
     )
 
 
-def _safety_checker(vocabulary_size: int) -> StableDiffusionSafetyChecker:
+def feature_extractor() -> CLIPImageProcessorPil:
+    """What makes of a picture the pixels that the safety checker looks at."""
+    return CLIPImageProcessorPil(
+        size={"shortest_edge": _CHECKER_PIXELS},
+        crop_size={"height": _CHECKER_PIXELS, "width": _CHECKER_PIXELS},
+    )
+
+
+def safety_checker(vocabulary_size: int) -> StableDiffusionSafetyChecker:
+    """The real checker, very small and untrained; it flags nothing."""
     shared: dict[str, Any] = {
         "hidden_size": 32,
         "intermediate_size": 64,

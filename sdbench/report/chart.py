@@ -7,16 +7,18 @@ from typing import Any
 
 from sdbench.analysis.advice import Advice, p95_text
 from sdbench.analysis.feasibility import memory_limit_text, obstacle
-from sdbench.analysis.frontier import frontier
+from sdbench.analysis.frontier import frontier, frontier_in_plane
 from sdbench.analysis.measurement import Measurement
 from sdbench.analysis.reasons import work_words
 from sdbench.analysis.wording import (
     confidence_text,
     estimate_text,
+    fidelity_text,
     interval_text,
     setting,
     shortened,
 )
+from sdbench.report.contents import Content
 from sdbench.results.table import MEMORY_FIGURES
 from sdbench.units import format_bytes
 
@@ -34,14 +36,26 @@ _LABELS = {
 }
 
 
-def chart_data(measured: Sequence[Measurement], advice: Advice) -> Mapping[str, Any]:
-    """Points, the frontiers of each amount of work, and the limit. Seconds and bytes."""
+FIDELITY = "fidelity"
+"""Stands among the knobs that the points can be coloured by."""
+
+
+def chart_data(
+    measured: Sequence[Measurement], all_contents: Sequence[Content], advice: Advice
+) -> Mapping[str, Any]:
+    """Points, the frontiers of each amount of work, and the limit. Seconds and bytes.
+
+    Args:
+        measured: The run's measurements.
+        all_contents: The same by what they are asked for.
+        advice: The answer.
+    """
     plotted = [m for m in measured if m.latency_per_image and m.peak_memory_bytes is not None]
     figures = _figures(plotted)
     limit = advice.limits.memory_bytes
     return {
         "figures": [{"name": name, "label": _LABELS[name]} for name in figures],
-        "colour_by": _colour_by(advice),
+        "colour_by": _colour_by(plotted, advice),
         "points": [_point(m, advice) for m in plotted],
         "frontiers": [
             {
@@ -50,9 +64,12 @@ def chart_data(measured: Sequence[Measurement], advice: Advice) -> Mapping[str, 
             }
             for choice in advice.by_work
         ],
+        "unbeaten": {name: _unbeaten_keys(all_contents, name) for name in figures},
         "interval_label": _interval_label(plotted),
         "limit_bytes": limit,
         "limit_label": f"limit {memory_limit_text(limit)}" if limit else None,
+        "has_fidelity": any(m.fidelity_score is not None for m in plotted),
+        "has_degenerate": any(m.is_degenerate for m in plotted),
         "off_chart": len(measured) - len(plotted),
     }
 
@@ -80,7 +97,17 @@ def _frontier_keys(
     plotted: Sequence[Measurement], work: Mapping[str, Any], figure: str
 ) -> list[str]:
     same = [m for m in plotted if all(m.knobs.get(k) == v for k, v in work.items())]
-    return [m.key for m in frontier(same, _reader(figure))]
+    return [m.key for m in frontier_in_plane(same, _reader(figure))]
+
+
+def _unbeaten_keys(all_contents: Sequence[Content], figure: str) -> list[str]:
+    """What no other beats in latency, memory and fidelity; nothing without a fidelity."""
+    return [
+        m.key
+        for content in all_contents
+        if any(m.fidelity_score is not None for m in content.measured)
+        for m in frontier(content.measured, _reader(figure))
+    ]
 
 
 def _interval_label(plotted: Sequence[Measurement]) -> str:
@@ -93,10 +120,11 @@ def _interval_label(plotted: Sequence[Measurement]) -> str:
     return f"95 % intervals, those of few samples less: {confidence_text(lowest)} at least"
 
 
-def _colour_by(advice: Advice) -> list[str]:
-    """Knobs to colour by, the most telling first."""
+def _colour_by(plotted: Sequence[Measurement], advice: Advice) -> list[str]:
+    """The fidelity, where one is known, and knobs to colour by, the most telling first."""
+    known = [FIDELITY] if any(m.fidelity_score is not None for m in plotted) else []
     first = [name for name in ("steps", "scheduler", "dtype") if name in advice.names]
-    return list(dict.fromkeys([*first, *advice.names]))
+    return list(dict.fromkeys([*known, *first, *advice.names]))
 
 
 def _point(m: Measurement, advice: Advice) -> dict[str, Any]:
@@ -107,6 +135,7 @@ def _point(m: Measurement, advice: Advice) -> dict[str, Any]:
         "key": m.key,
         "status": m.status_word,
         "is_feasible": obstacle(m, advice.limits) is None,
+        "is_degenerate": bool(m.is_degenerate),
         "is_recommended": advice.best.chosen is not None and m.key == advice.best.chosen.key,
         "settings": [setting(name, m.knobs[name]) for name in advice.names if name in m.knobs],
         "knobs": {
@@ -119,8 +148,14 @@ def _point(m: Measurement, advice: Advice) -> dict[str, Any]:
         "high_s": latency.high if has_interval else None,
         "latency_text": f"{estimate_text(latency)} an image ({interval_text(latency)})",
         "p95_text": f"p95 of a call {p95_text(m)}",
+        "fidelity": m.fidelity_score,
+        "fidelity_text": fidelity_text(m) or _unknown_fidelity(m),
         "memory": {PEAK: m.peak_memory_bytes}
         | {name: m.memory_bytes(name) for name in MEMORY_FIGURES},
         "memory_text": {PEAK: format_bytes(m.peak_memory_bytes)}
         | {name: format_bytes(m.memory_bytes(name)) for name in MEMORY_FIGURES},
     }
+
+
+def _unknown_fidelity(m: Measurement) -> str:
+    return f"fidelity not known: {shortened(m.fidelity.reason or '')}"

@@ -17,6 +17,9 @@ from sdbench.report.view import report_view
 from sdbench.results.store import Run
 
 _TEMPLATES = "templates"
+_STYLES = ("report.css", "pictures.css")
+_SCRIPTS = ("report.js", "scatter.js", "convergence.js")
+"""One script on the page; the later files use what the first one declares."""
 
 
 def write_html(run: Run, path: Path) -> None:
@@ -37,9 +40,9 @@ def html(run: Run) -> str:
     view = report_view(run)
     return environment.get_template("report.html.j2").render(
         view=view,
-        chart=island(view.chart),
-        style=_own_text("report.css"),
-        script=_own_text("report.js"),
+        charts=island({"scatter": view.chart, "convergence": view.convergence_chart}),
+        style=Markup("").join(map(_own_text, _STYLES)),
+        script=Markup("").join(map(_own_text, _SCRIPTS)),
         plotly=Markup(get_plotlyjs()),
     )
 

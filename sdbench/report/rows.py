@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 
 from sdbench.analysis.advice import Advice, p95_text
 from sdbench.analysis.measurement import Measurement
-from sdbench.analysis.wording import FIGURE_WORDS, estimate_text, interval_text
+from sdbench.analysis.wording import FIGURE_WORDS, estimate_text, interval_text, score_text
 from sdbench.knobs.registry import KNOBS
+from sdbench.results.fidelity import Fidelity
 from sdbench.results.record import NOT_REACHED, Figure, Origin
 from sdbench.results.table import MEMORY_FIGURES, attention_processors, scheduler_class
 from sdbench.statistics import Estimate
@@ -202,6 +203,30 @@ def _peak_cell(m: Measurement) -> Cell:
     return Cell(format_bytes(m.peak_memory_bytes), m.peak_memory_bytes, FIGURE_WORDS[name])
 
 
+def _score_column(label: str, score: Callable[[Fidelity], float | None], hint: str) -> Column:
+    def cell(m: Measurement) -> Cell:
+        detail = "degenerate" if m.is_degenerate else None
+        value = score(m.fidelity)
+        if value is not None:
+            return Cell(score_text(value), value, detail)
+        return Cell(DASH, detail=detail, remark=_told_here(m, m.fidelity.reason))
+
+    return Column(label, cell, hint=hint)
+
+
+def _numerical_cell(m: Measurement) -> Cell:
+    agreement = m.fidelity.numerical
+    if agreement is None:
+        reason = m.fidelity.numerical_reason or m.fidelity.reason
+        return Cell(DASH, remark=_told_here(m, reason))
+    return Cell(f"{agreement.median_psnr_db:.1f} dB", agreement.median_psnr_db)
+
+
+def _told_here(m: Measurement, reason: str | None) -> str | None:
+    """A reason, unless the row's status tells it already."""
+    return None if m.latency is None else reason
+
+
 def _words(text: str | None) -> Cell:
     return Cell(text or DASH, text)
 
@@ -228,6 +253,28 @@ _MEASURED_COLUMNS = (
         hint=f"median of the timed calls over the images of a call, and its {_INTERVAL}",
     ),
     Column(
+        "peak memory",
+        _peak_cell,
+        hint="the largest of the known peaks: what a memory limit is held against",
+    ),
+    _score_column(
+        "fidelity",
+        lambda fidelity: fidelity.score,
+        "agreement with the converged image, from 0 (no more than another seed's) to 1: the median "
+        "of the pictures",
+    ),
+    _score_column(
+        "worst picture",
+        lambda fidelity: fidelity.worst_score,
+        "the fidelity of the picture that is furthest from the converged one",
+    ),
+    Column(
+        "numerical error",
+        _numerical_cell,
+        hint="agreement with the same sampler in fp32 with every saving off, as PSNR: more is "
+        "nearer, and 58.9 dB is the most that 8 bits tell",
+    ),
+    Column(
         "latency of a call",
         lambda m: _estimate_cell(m.latency),
         hint=f"median of the timed calls, and its {_INTERVAL}",
@@ -236,11 +283,6 @@ _MEASURED_COLUMNS = (
         "p95 of a call",
         lambda m: Cell(p95_text(m), m.p95_s),
         hint="95th percentile of the timed calls",
-    ),
-    Column(
-        "peak memory",
-        _peak_cell,
-        hint="the largest of the known peaks: what a memory limit is held against",
     ),
     *(
         _memory_column(name, label, hint)

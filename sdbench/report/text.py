@@ -14,7 +14,7 @@ MOST_TIES_LISTED = 5
 
 
 def advice_text(advice: Advice, columns: int = COLUMNS) -> str:
-    """The answer, why, its ties, the choice for each number of steps, and the code.
+    """The answer, why, what a fidelity limit costs, ties, the choice for each work, and the code.
 
     Args:
         advice: What to say.
@@ -22,6 +22,8 @@ def advice_text(advice: Advice, columns: int = COLUMNS) -> str:
     """
     best = advice.best
     paragraphs = [_wrapped(advice.headline, columns), _wrapped(best.reason, columns)]
+    if advice.without_fidelity_limit:
+        paragraphs.append(_wrapped(advice.without_fidelity_limit.reason, columns))
     if best.ties:
         paragraphs.append(_listed("Ties:", _ties(advice, best), columns))
     if len(advice.by_work) > 1:

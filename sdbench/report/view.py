@@ -13,11 +13,16 @@ from sdbench.analysis.feasibility import STATUS_WORDS
 from sdbench.analysis.measurement import Measurement, measurements
 from sdbench.analysis.reasons import work_words
 from sdbench.analysis.recommend import recommend_for_run
-from sdbench.analysis.wording import estimate_text, settings
+from sdbench.analysis.wording import estimate_text, score_text, settings
 from sdbench.jsontypes import canonical_json
+from sdbench.report.answer import AnswerPictures, answer_pictures
 from sdbench.report.chart import chart_data
+from sdbench.report.contents import contents
+from sdbench.report.convergence import Convergence, convergence_chart, convergences
+from sdbench.report.pictures import Album
 from sdbench.report.rows import Shared, TableView, table_view
 from sdbench.report.stages import StageBar, stage_bar
+from sdbench.report.tiles import TileGroup, tile_groups
 from sdbench.results.record import Status
 from sdbench.results.store import Run
 from sdbench.units import format_bytes
@@ -36,6 +41,7 @@ class ChoiceView:
         latency: Seconds an image.
         p95: 95th percentile of a call.
         memory: Peak memory.
+        fidelity: The fidelity's score.
         reason: Why this one, or why none.
         is_headline: Whether it is the report's answer.
     """
@@ -45,6 +51,7 @@ class ChoiceView:
     latency: str
     p95: str
     memory: str
+    fidelity: str
     reason: str
     is_headline: bool
 
@@ -74,6 +81,7 @@ class ReportView:
         run: Name of the run's folder.
         started_at: UTC time at which the run began, ISO 8601.
         advice: The answer, with its limits and reasons.
+        pictures: The pictures beside the answer, or None where nothing was chosen.
         choices: The choice for each amount of work.
         ties: The headline's ties, in words with their figures.
         nearest_miss: Where nothing qualifies, the nearest miss in words with its figures.
@@ -84,6 +92,9 @@ class ReportView:
         table: All configurations.
         stages: Where the time of a call goes, or None where no stage was timed.
         chart: What the scatter of latency and memory shows, as JSON.
+        tiles: What the settings do to the picture, content by content.
+        convergences: What more steps buy, content by content.
+        convergence_chart: What the charts of that show, as JSON.
         fingerprint: What must be equal for two runs to be comparable.
         environment: Versions, command line, commit.
         protocol: How each configuration was measured.
@@ -95,6 +106,7 @@ class ReportView:
     run: str
     started_at: str
     advice: Advice
+    pictures: AnswerPictures | None
     choices: tuple[ChoiceView, ...]
     ties: tuple[str, ...]
     nearest_miss: str | None
@@ -105,6 +117,9 @@ class ReportView:
     table: TableView
     stages: StageBar | None
     chart: Mapping[str, Any]
+    tiles: tuple[TileGroup, ...]
+    convergences: tuple[Convergence, ...]
+    convergence_chart: Mapping[str, Any]
     fingerprint: Pairs
     environment: Pairs
     protocol: Pairs
@@ -118,12 +133,16 @@ def report_view(run: Run) -> ReportView:
     best = advice.best
     shown = table_view(measured, advice)
     miss = best.nearest_miss
+    album = Album(run.folder)
+    all_contents = contents(measured, advice.names)
+    converging = convergences(all_contents, advice)
     return ReportView(
         name=str(run.info.suite.get("name", "")),
         device=run.info.device,
         run=run.folder.name,
         started_at=run.info.started_at,
         advice=advice,
+        pictures=answer_pictures(advice, album),
         choices=tuple(_choice(choice, advice) for choice in advice.by_work),
         ties=tuple(_described(m, advice) for m in best.ties),
         nearest_miss=_described(miss, advice) if miss else None,
@@ -133,7 +152,10 @@ def report_view(run: Run) -> ReportView:
         shared=shown.shared,
         table=shown,
         stages=stage_bar(best.chosen or _first_ok(measured), advice),
-        chart=chart_data(measured, advice),
+        chart=chart_data(measured, all_contents, advice),
+        tiles=tuple(tile_groups(all_contents, advice, album)),
+        convergences=converging,
+        convergence_chart=convergence_chart(converging, advice),
         fingerprint=_pairs(run.info.fingerprint),
         environment=_pairs(run.info.environment),
         protocol=_pairs(run.info.suite.get("measure", {})),
@@ -150,6 +172,7 @@ def _choice(choice: Choice, advice: Advice) -> ChoiceView:
         latency=estimate_text(m.latency_per_image) if m else "–",
         p95=p95_text(m) if m else "–",
         memory=format_bytes(m.peak_memory_bytes) if m else "–",
+        fidelity=score_text(m.fidelity_score) if m else "–",
         reason=choice.reason,
         is_headline=m is not None and m is advice.best.chosen,
     )

@@ -12,6 +12,7 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from sdbench.jsontypes import JsonValue
+from sdbench.results.fidelity import Fidelity
 
 RECORD_SCHEMA = 1
 """Version of the record format. Readers accept every version up to this one."""
@@ -89,7 +90,7 @@ class Figure:
 
 
 NOT_REACHED = Figure.absent("the round ended before it was measured")
-NO_FIDELITY = Figure.absent("fidelity is not measured by this version")
+NO_FIDELITY = Fidelity.absent("the round ended before it was measured")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,7 +128,7 @@ class Record:
         peak_rss_bytes: Peak resident memory of the worker process on the host.
         stage_peak_allocated_bytes: ``peak_allocated_bytes`` within each stage.
         device_state: Clocks, temperature, power before and after, where the device tells.
-        fidelity: Agreement with the converged image.
+        fidelity: What the configuration does to the picture.
         effective: What really ran: classes, attention processors, data types.
         images: Files of the images, relative to the run's folder.
         notes: Remarks for the reader.
@@ -158,7 +159,7 @@ class Record:
     peak_rss_bytes: Figure = NOT_REACHED
     stage_peak_allocated_bytes: Mapping[str, int] = field(default_factory=dict)
     device_state: Mapping[str, JsonValue] = field(default_factory=dict)
-    fidelity: Figure = NO_FIDELITY
+    fidelity: Fidelity = NO_FIDELITY
     effective: Mapping[str, Any] = field(default_factory=dict)
     images: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from sdbench.jsontypes import JsonValue, canonical_json
 from sdbench.knobs.registry import KNOBS
+from sdbench.results.fidelity import Fidelity
 from sdbench.results.record import Figure, Record, Status
 from sdbench.results.store import Run
 from sdbench.statistics import median_estimate, quantile
@@ -87,7 +88,8 @@ def table(
     Returns:
         Columns: ``key``; one for each knob; ``status`` (``missing`` where there is no record) and
         ``reason``; latencies in seconds, with the confidence that their interval really has; each
-        memory figure in bytes with its origin and, where it is not available, the reason;
+        memory figure in bytes with its origin and, where it is not available, the reason; the
+        fidelity's score or the reason why there is none, with what it is made of;
         ``stage_<name>_s`` with the median seconds of a stage in one call; what really ran; and
         notes.
     """
@@ -110,7 +112,7 @@ def table(
 
 
 def _column(values: list[Any]) -> Any:
-    """A column of one type: whole numbers stay whole beside gaps, mixed types become text."""
+    """A column of one type, which it keeps beside gaps; mixed types become text."""
     import pandas as pd
 
     types = {type(value) for value in values if value is not None}
@@ -118,6 +120,8 @@ def _column(values: list[Any]) -> Any:
         return pd.array(values, dtype="Int64")
     if types == {float}:
         return pd.array(values, dtype="Float64")
+    if types == {bool}:
+        return pd.array(values, dtype="boolean")
     texts = [None if value is None else str(value) for value in values]
     return pd.array(texts, dtype="string")
 
@@ -154,6 +158,7 @@ def _measured(record: Record) -> dict[str, Any]:
         row[name] = figure.value
         row[f"{name}_origin"] = figure.origin.value if figure.origin else None
         row[f"{name}_reason"] = figure.reason
+    row.update(_fidelity(record.fidelity))
     for stage, stage_s in stage_medians(record).items():
         row[f"stage_{stage}_s"] = stage_s
     row["denoiser_evaluations"] = record.denoiser_evaluations
@@ -161,6 +166,27 @@ def _measured(record: Record) -> dict[str, Any]:
     row["attention_processors"] = attention_processors(record)
     row["notes"] = "; ".join(record.notes) or None
     return row
+
+
+def _fidelity(fidelity: Fidelity) -> dict[str, Any]:
+    nearness, numerical = fidelity.against_reference, fidelity.numerical
+    reference = fidelity.reference
+    return {
+        "fidelity": fidelity.score,
+        "fidelity_worst": fidelity.worst_score,
+        "fidelity_reason": fidelity.reason,
+        "psnr_db": nearness.median_psnr_db if nearness else None,
+        "psnr_worst_db": nearness.worst_psnr_db if nearness else None,
+        "ssim": nearness.median_ssim if nearness else None,
+        "ssim_worst": nearness.worst_ssim if nearness else None,
+        "latent_rmse": nearness.median_latent_rmse if nearness else None,
+        "floor_psnr_db": reference.floor_psnr_db if reference else None,
+        "ceiling_psnr_db": reference.ceiling_psnr_db if reference else None,
+        "numerical_psnr_db": numerical.median_psnr_db if numerical else None,
+        "numerical_ssim": numerical.median_ssim if numerical else None,
+        "numerical_latent_rmse": numerical.median_latent_rmse if numerical else None,
+        "is_degenerate": fidelity.is_degenerate,
+    }
 
 
 def stage_medians(record: Record) -> dict[str, float]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -17,7 +17,17 @@ from typing import Protocol
 from sdbench.results.record import Record, Status
 from sdbench.results.store import IMAGES_FOLDER, RunWriter, utc_now
 from sdbench.run.launch import Launcher
-from sdbench.run.messages import LOADING, Finished, Measure, Phase, Ready, Refused, Start
+from sdbench.run.messages import (
+    LOADING,
+    Draw,
+    Drawn,
+    Finished,
+    Measure,
+    Phase,
+    Ready,
+    Refused,
+    Start,
+)
 from sdbench.run.plan import load_key
 from sdbench.run.worker_process import CannotStart, WorkerDied, WorkerProcess
 from sdbench.suite.configuration import Configuration
@@ -32,6 +42,11 @@ _STARTS = 2
 _DEATHS_AT_LOAD = 2
 """Workers that may die or hang while loading one pipeline before the rest of it is skipped."""
 
+_NO_MORE_LOADS = f"{_DEATHS_AT_LOAD} workers died or hung while loading this pipeline"
+
+Completion = Callable[[Configuration, Record], Record]
+"""Adds to a record what is known only beside others."""
+
 
 class Progress(Protocol):
     """Told how a run goes. Called between configurations and phases, never in a timed window."""
@@ -41,6 +56,9 @@ class Progress(Protocol):
 
     def finished(self, configuration: Configuration, record: Record) -> None:
         """A configuration has its record."""
+
+    def note(self, text: str) -> None:
+        """Something that a person who waits should know."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,15 +164,26 @@ class Controller:
         raise CannotStart(f"a worker did not start within {_START_TIMEOUT_S:g} s")
 
     def measure(
-        self, configurations: Iterable[Configuration], writer: RunWriter, progress: Progress
+        self,
+        configurations: Iterable[Configuration],
+        writer: RunWriter,
+        progress: Progress,
+        complete: Completion,
     ) -> None:
         """Measures each configuration once, in order; its record is on disk before the next.
+
+        Args:
+            configurations: What to measure.
+            writer: Where the records go.
+            progress: Told how it goes.
+            complete: Adds to a record what is known only beside others.
 
         Raises:
             CannotStart: A worker died, and no other could be started in its place.
         """
         for configuration in configurations:
             record = self.round(configuration, 0, writer.folder, progress)
+            record = complete(configuration, record)
             writer.append(record)
             progress.finished(configuration, record)
 
@@ -165,8 +194,7 @@ class Controller:
         key = load_key(configuration)
         started_at = utc_now()
         if self._deaths_at_load[key] >= _DEATHS_AT_LOAD:
-            reason = f"{_DEATHS_AT_LOAD} workers died or hung while loading this pipeline"
-            skipped = _Loss(Status.SKIPPED, reason, phase="")
+            skipped = _Loss(Status.SKIPPED, _NO_MORE_LOADS, phase="")
             return skipped.record(configuration, number, "none", started_at)
         worker = self._worker or self._replace_worker()
         worker.send(
@@ -176,35 +204,71 @@ class Controller:
                 images_folder=str((run_folder / IMAGES_FOLDER).absolute()),
             )
         )
-        ending = self._follow(worker, configuration, progress)
-        if isinstance(ending, Record):
-            return ending
-        self.kill_worker()
-        if ending.phase == LOADING:
-            self._deaths_at_load[key] += 1
+        timeout_s = self._job.suite.measure.timeout_s
+        ending = self._follow(worker, configuration, timeout_s, progress)
+        if isinstance(ending, Finished):
+            return ending.record
+        assert isinstance(ending, _Loss)
         return ending.record(configuration, number, worker.name, started_at)
 
+    def draw(self, command: Draw, timeout_s: float, progress: Progress) -> Drawn:
+        """A drawing, whatever becomes of its worker.
+
+        Raises:
+            CannotStart: There is no worker, and none could be started.
+        """
+        configuration = Configuration(command.knobs)
+        if self._deaths_at_load[load_key(configuration)] >= _DEATHS_AT_LOAD:
+            return Drawn(status=Status.SKIPPED, reason=_NO_MORE_LOADS)
+        worker = self._worker or self._replace_worker()
+        worker.send(command)
+        ending = self._follow(worker, configuration, timeout_s, progress)
+        if isinstance(ending, Drawn):
+            return ending
+        assert isinstance(ending, _Loss)
+        return Drawn(status=ending.status, reason=ending.reason)
+
     def _follow(
-        self, worker: WorkerProcess, configuration: Configuration, progress: Progress
-    ) -> Record | _Loss:
-        """Waits for a round's record, or for the worker's end or the configuration's timeout."""
-        protocol = self._job.suite.measure
-        phase, limit_s = "set-up", protocol.timeout_s
+        self,
+        worker: WorkerProcess,
+        configuration: Configuration,
+        timeout_s: float,
+        progress: Progress,
+    ) -> Finished | Drawn | _Loss:
+        """Waits for a command's end, or for the worker's end or a timeout; a loss ends the worker.
+
+        Loading has a timeout of its own.
+        """
+        ending = self._ending(worker, configuration, timeout_s, progress)
+        if isinstance(ending, _Loss):
+            self.kill_worker()
+            if ending.phase == LOADING:
+                self._deaths_at_load[load_key(configuration)] += 1
+        return ending
+
+    def _ending(
+        self,
+        worker: WorkerProcess,
+        configuration: Configuration,
+        timeout_s: float,
+        progress: Progress,
+    ) -> Finished | Drawn | _Loss:
+        phase, limit_s = "set-up", timeout_s
         deadline = time.monotonic() + limit_s
         while True:
             try:
                 event = worker.receive(deadline - time.monotonic())
             except WorkerDied as death:
                 return _Loss(Status.ERROR, f"{death} (in phase: {phase})", phase)
-            if isinstance(event, Finished):
-                return event.record
+            if isinstance(event, (Finished, Drawn)):
+                return event
             if event is None:
                 reason = f"no end within {limit_s:g} s, in phase: {phase}"
                 return _Loss(Status.TIMEOUT, reason, phase)
             assert isinstance(event, Phase)
             if LOADING in (event.name, phase):
                 is_loading = event.name == LOADING
-                limit_s = protocol.load_timeout_s if is_loading else protocol.timeout_s
+                limit_s = self._job.suite.measure.load_timeout_s if is_loading else timeout_s
                 deadline = time.monotonic() + limit_s
             phase = event.name
             progress.phase(configuration, phase)

@@ -6,6 +6,9 @@ controller                            worker
     | -- Measure ----------------------> |
     | <------------------------ Phase -- |   any number, outside of timed windows
     | <--------------------- Finished -- |
+    | -- Draw -------------------------> |
+    | <------------------------ Phase -- |
+    | <------------------------ Drawn -- |
     |        (end of input) -----------> |   the worker ends
 """
 
@@ -13,12 +16,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import Field, TypeAdapter
 
 from sdbench.jsontypes import JsonValue
-from sdbench.results.record import Record
+from sdbench.results.fidelity import Subject
+from sdbench.results.record import Record, Status
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +51,26 @@ class Measure:
     knobs: Mapping[str, JsonValue]
     round: int
     images_folder: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Draw:
+    """Asks for pictures to compare.
+
+    Attributes:
+        knobs: The configuration that draws them, one picture a call.
+        is_reference: Whether the scheduler is to be the one for a reference.
+        subjects: What to draw.
+        folder: Where the drawing is written.
+        is_shared: Whether it is named by its content, and taken from there if it exists.
+    """
+
+    type: Literal["draw"] = "draw"
+    knobs: Mapping[str, JsonValue]
+    is_reference: bool = False
+    subjects: tuple[Subject, ...]
+    folder: str
+    is_shared: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,10 +117,28 @@ class Finished:
     record: Record
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Drawn:
+    """A drawing is there, or why it is not.
+
+    Attributes:
+        status: How it ended.
+        reason: Why it did not end ``ok``.
+        path: The drawing's file, or None.
+        scheduler: The scheduler that drew it, as a suite would write it.
+    """
+
+    type: Literal["drawn"] = "drawn"
+    status: Status
+    reason: str | None = None
+    path: str | None = None
+    scheduler: JsonValue = None
+
+
 LOADING = "loading"
 
-Command = Annotated[Start | Measure, Field(discriminator="type")]
-Event = Annotated[Ready | Refused | Phase | Finished, Field(discriminator="type")]
+Command: TypeAlias = Start | Measure | Draw
+Event: TypeAlias = Ready | Refused | Phase | Finished | Drawn
 
-COMMANDS: TypeAdapter[Start | Measure] = TypeAdapter(Command)
-EVENTS: TypeAdapter[Ready | Refused | Phase | Finished] = TypeAdapter(Event)
+COMMANDS: TypeAdapter[Command] = TypeAdapter(Annotated[Command, Field(discriminator="type")])
+EVENTS: TypeAdapter[Event] = TypeAdapter(Annotated[Event, Field(discriminator="type")])

@@ -23,6 +23,8 @@ from sdbench.results.store import (
     utc_now,
 )
 from sdbench.run.controller import Controller, Job, Progress
+from sdbench.run.drawings import Drawings
+from sdbench.run.judge import Judge
 from sdbench.run.launch import Launcher
 from sdbench.run.messages import Ready
 from sdbench.run.plan import plan
@@ -57,6 +59,11 @@ class Order:
     device: str = "auto"
     trust_remote_code: bool = False
     resume: bool = False
+
+    @property
+    def references(self) -> Path:
+        """Folder of the references, which all runs share; it can be removed at any time."""
+        return self.results / ".references"
 
 
 class RunListener(Progress, Protocol):
@@ -106,15 +113,29 @@ def run_suite(order: Order, launcher: Launcher, listener: RunListener) -> Outcom
             listener.begun(writer.folder, ready.device, len(planned), len(planned) - len(missing))
             stopped = None
             with writer:
+                drawings, judge = _judge(order, controller, writer.folder, listener)
                 try:
-                    controller.measure(missing, writer, listener)
+                    judge.remember(earlier.latest.values() if earlier else ())
+                    judge.prepare(missing)
+                    controller.measure(missing, writer, listener, judge.complete)
                 except KeyboardInterrupt:
                     stopped = "interrupted"
                 except CannotStart as error:
                     stopped = str(error)
+                finally:
+                    drawings.clear()
             return Outcome(writer.folder, stopped)
     finally:
         shutil.rmtree(logs, ignore_errors=True)
+
+
+def _judge(
+    order: Order, controller: Controller, folder: Path, listener: RunListener
+) -> tuple[Drawings, Judge]:
+    protocol = order.suite.fidelity
+    timeout_s = protocol.timeout_s if protocol else 0.0
+    drawings = Drawings(controller, timeout_s, folder, order.references, listener)
+    return drawings, Judge(protocol, order.suite.inputs, drawings, listener)
 
 
 def _answered(run: Run) -> frozenset[str]:

@@ -20,15 +20,21 @@ from typing import IO, Any, NoReturn
 
 from sdbench.devices.base import Device
 from sdbench.errors import SdbenchError
+from sdbench.measure.drawing import draw
 from sdbench.measure.round import failure, measure_round
 from sdbench.pipelines.base import Loader, Pipeline
 from sdbench.results.record import Record, Status
 from sdbench.results.store import utc_now
+from sdbench.run.drawing_key import drawing_key
 from sdbench.run.environment import recorded_variables, versions
 from sdbench.run.messages import (
     COMMANDS,
     EVENTS,
     LOADING,
+    Command,
+    Draw,
+    Drawn,
+    Event,
     Finished,
     Measure,
     Phase,
@@ -51,7 +57,7 @@ def serve(reader: IO[bytes], writer: IO[bytes]) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     commands = _read_in_background(reader)
 
-    def say(event: Ready | Refused | Phase | Finished) -> None:
+    def say(event: Event) -> None:
         try:
             writer.write(EVENTS.dump_json(event) + b"\n")
             writer.flush()
@@ -68,17 +74,20 @@ def serve(reader: IO[bytes], writer: IO[bytes]) -> None:
     say(worker.ready())
     while True:
         command = commands.get()
-        assert isinstance(command, Measure)
-        say(Finished(record=worker.measure(command)))
+        if isinstance(command, Draw):
+            say(worker.draw(command))
+        else:
+            assert isinstance(command, Measure)
+            say(Finished(record=worker.measure(command)))
 
 
-def _read_in_background(reader: IO[bytes]) -> queue.SimpleQueue[Start | Measure]:
+def _read_in_background(reader: IO[bytes]) -> queue.SimpleQueue[Command]:
     """Commands as they come.
 
     The end of input, also in the middle of a round, ends the worker: a controller that was killed
     leaves no worker behind.
     """
-    commands: queue.SimpleQueue[Start | Measure] = queue.SimpleQueue()
+    commands: queue.SimpleQueue[Command] = queue.SimpleQueue()
 
     def read() -> None:
         for line in reader:
@@ -134,15 +143,51 @@ class Worker:
             Path(command.images_folder) if command.images_folder else None,
             self._on_phase,
         )
+        if changed := self._put_back(fields["status"]):
+            fields["notes"] = (f"the pipeline was left changed ({', '.join(changed)}): dropped",)
+        return replace(record, load_s=load_s, **fields)
+
+    def draw(self, command: Draw) -> Drawn:
+        """The pictures of one configuration, whatever becomes of it."""
+        configuration = Configuration(command.knobs)
+        self._load(configuration)
+        if self._load_failure is not None:
+            return Drawn(**self._load_failure)
+        assert self._pipeline is not None
+        if command.is_reference:
+            scheduler = self._pipeline.reference_scheduler()
+            configuration = Configuration({**command.knobs, "scheduler": scheduler})
+        self._on_phase("drawing")
+        drawn = self._draw(self._pipeline, configuration, command)
+        self._put_back(drawn.status)
+        return drawn
+
+    def _draw(self, pipeline: Pipeline, configuration: Configuration, command: Draw) -> Drawn:
+        name = configuration.key
+        try:
+            if command.is_shared:
+                name = drawing_key(pipeline, configuration, command.subjects, self._suite.inputs)
+            path = Path(command.folder) / f"{name}.npz"
+            if not (command.is_shared and path.exists()):
+                with pipeline.configured(configuration) as call:
+                    drawing = draw(call, command.subjects)
+                path.parent.mkdir(parents=True, exist_ok=True)
+                drawing.save(path)
+        except Exception as error:
+            return Drawn(**failure(error, self._device))
+        return Drawn(status=Status.OK, path=str(path), scheduler=configuration.knobs["scheduler"])
+
+    def _put_back(self, status: Status) -> list[str]:
+        """Frees what a round or a drawing left; a pipeline that it left changed is dropped."""
         gc.collect()
         self._device.clear()
-        if fields["status"] is Status.ERROR:
+        if status is Status.ERROR:
             self._device.synchronize()  # a device that is lost for good raises, and ends the worker
-        changed = self._pipeline.left_changed()
+        assert self._pipeline is not None
+        changed = list(self._pipeline.left_changed())
         if changed:
-            fields["notes"] = (f"the pipeline was left changed ({', '.join(changed)}): dropped",)
             self._drop()
-        return replace(record, load_s=load_s, **fields)
+        return changed
 
     def _load(self, configuration: Configuration) -> float | None:
         """Loads what the configuration needs; seconds that it took, None where it is loaded."""
@@ -180,9 +225,7 @@ def _device_and_loader(start: Start, suite: Suite) -> tuple[Device, Loader]:
     from sdbench.pipelines.load import DiffusersLoader
 
     device = select_device(start.device)
-    loader: Loader = DiffusersLoader(
-        suite.task, suite.inputs, device.torch_device, start.trust_remote_code
-    )
+    loader: Loader = DiffusersLoader(suite.inputs, device.torch_device, start.trust_remote_code)
     return device, loader
 
 

@@ -13,16 +13,7 @@ from typing import IO, Protocol
 from pydantic import ValidationError
 
 from sdbench.errors import SdbenchError
-from sdbench.run.messages import (
-    COMMANDS,
-    EVENTS,
-    Finished,
-    Measure,
-    Phase,
-    Ready,
-    Refused,
-    Start,
-)
+from sdbench.run.messages import COMMANDS, EVENTS, Command, Event
 
 _LOG_TAIL_BYTES = 4096
 
@@ -77,13 +68,13 @@ class WorkerProcess:
                 self._lines.put(line)
         self._lines.put(None)
 
-    def send(self, command: Start | Measure) -> None:
+    def send(self, command: Command) -> None:
         """Sends a command; a dead worker is noticed when its answer is waited for."""
         with contextlib.suppress(OSError):
             self._writer.write(COMMANDS.dump_json(command) + b"\n")
             self._writer.flush()
 
-    def receive(self, timeout_s: float) -> Ready | Refused | Phase | Finished | None:
+    def receive(self, timeout_s: float) -> Event | None:
         """The next event; None when none came in time. Sleeps meanwhile, without polling.
 
         Raises:

@@ -14,6 +14,7 @@ from sdbench.suite.errors import SuiteError, phrase_illegal, phrase_unknown
 from sdbench.suite.model import SUITES, Suite
 from sdbench.suite.quantities import RESOLVED
 from sdbench.suite.source import KeyPath, Source
+from sdbench.suite.subject_to import SUBJECT_TO
 
 _UNKNOWN_KEY = ("unexpected_keyword_argument", "extra_forbidden")
 _LEGAL = {
@@ -80,6 +81,8 @@ def _keys_at(path: KeyPath, *, by_alias: bool) -> list[str]:
     node: Any = schema
     for part in path:
         node = node["properties"][part]
+        node = next((option for option in node.get("anyOf", ()) if "$ref" in option), node)
         if "$ref" in node:
             node = schema["$defs"][node["$ref"].rpartition("/")[2]]
-    return list(node["properties"])
+    moved = [SUBJECT_TO] if by_alias and path == ("objective",) else []
+    return [*node["properties"], *moved]

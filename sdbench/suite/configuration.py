@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from sdbench.jsontypes import JsonValue, canonical_json
-from sdbench.knobs.base import Cost
+from sdbench.knobs.base import Cost, Effect
 from sdbench.knobs.registry import KNOBS, neutral_values
 
 _KEY_HEX_DIGITS = 12
@@ -35,6 +35,10 @@ class Configuration:
         turned = {name: value for name, value in self.knobs.items() if value != KNOBS[name].neutral}
         digest = hashlib.sha256(canonical_json(turned).encode()).hexdigest()
         return digest[:_KEY_HEX_DIGITS]
+
+    def effect_part(self, *effects: Effect) -> dict[str, JsonValue]:
+        """The values of the knobs of some effects on the picture."""
+        return {name: value for name, value in self.knobs.items() if KNOBS[name].effect in effects}
 
     def part(self, cost: Cost) -> dict[str, JsonValue]:
         """The values of the knobs of one cost."""

@@ -27,13 +27,14 @@ def parse_value(source: Source, path: KeyPath, knob: str, raw: JsonValue) -> Jso
     if knob not in KNOBS:
         raise source.error(path, phrase_unknown("knob", knob, list(KNOBS)), at_key=True)
     try:
-        return KNOBS[knob].parse(raw)
+        value = KNOBS[knob].parse(raw)
     except IllegalValue as refusal:
         inner = _place_within(raw, refusal.seen)
         problem = phrase_illegal(refusal.seen, refusal.legal)
         raise source.error((*path, *inner), problem, at_key=refusal.seen in inner) from None
     except OverflowError:
         raise source.error(path, f"{show(raw)} is too large a number") from None
+    return value if source.folder is None else KNOBS[knob].located(value, source.folder)
 
 
 def _place_within(raw: JsonValue, seen: object) -> tuple[str, ...]:

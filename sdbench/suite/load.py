@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from sdbench.jsontypes import JsonValue
+from sdbench.knobs.pipeline import absolute_path
 from sdbench.knobs.registry import KNOBS
 from sdbench.suite.border import build_suite
 from sdbench.suite.errors import SuiteError, phrase_unknown, show
@@ -20,10 +22,16 @@ from sdbench.suite.knob_values import (
 )
 from sdbench.suite.model import NAME_PATTERN, Axis, Protocol, Rule, Suite
 from sdbench.suite.source import KeyPath, Source
+from sdbench.suite.subject_to import take_subject_to
 from sdbench.suite.yaml_file import read_yaml
 
 KNOBS_AMONG_INPUTS = ("height", "width", "guidance_scale")
 """Knobs that are accepted under ``inputs`` too, where people look for them first."""
+
+KNOBS_AT_THE_TOP = ("pipeline", "task")
+"""Knobs that have a key of their own, beside the sections."""
+
+_PICTURES = ("image", "mask")
 
 TOP_LEVEL_KEYS = (
     "name",
@@ -35,6 +43,7 @@ TOP_LEVEL_KEYS = (
     "exclude",
     "include",
     "measure",
+    "fidelity",
     "limits",
     "objective",
     "max_configurations",
@@ -42,12 +51,13 @@ TOP_LEVEL_KEYS = (
 
 
 def load_suite(path: Path) -> Suite:
-    """Reads a suite file.
+    """Reads a suite file; relative paths in it are relative to its folder, and become absolute.
 
     Raises:
         SuiteError: It cannot be read, or is not a legal suite; the message says where and why.
     """
-    return _suite(read_yaml(path), default_name=path.stem, is_resolved=False)
+    source = replace(read_yaml(path), folder=path.absolute().parent)
+    return _suite(source, default_name=path.stem, is_resolved=False)
 
 
 def suite_from_json(data: JsonValue, file: str | None = None) -> Suite:
@@ -78,13 +88,16 @@ def _suite(source: Source, default_name: str | None, is_resolved: bool) -> Suite
         data["name"] = _usable_name(source, default_name)
     fixed = parse_fixed(source, data.get("fixed", {}))
     fixed.update(_take_inputs(source, data, fixed))
-    fixed = {**_take_pipeline(source, data, fixed), **fixed}
+    fixed = {**_take_knobs_at_the_top(source, data, fixed), **fixed}
     axes = parse_axes(source, data.get("axes", {}))
     _refuse_fixed_axes(source, fixed, axes)
     exclude = parse_rules(source, "exclude", data.get("exclude", []))
     include = parse_rules(source, "include", data.get("include", []))
     _refuse_idle_rules(source, exclude, fixed, axes)
     _refuse_rules_without_pipeline(source, include, fixed)
+    _parse_reference_scheduler(source, data)
+    if not is_resolved:
+        take_subject_to(source, data)
     parsed = {"fixed": fixed, "axes": axes, "exclude": exclude, "include": include}
     suite = build_suite({**data, **parsed}, source, is_resolved=is_resolved)
     _refuse_crossed_bounds(source, suite.measure)
@@ -123,29 +136,46 @@ def _take_inputs(
                 problem = "given under fixed too; remove one of the two"
                 raise source.error(path, problem, at_key=True)
             taken[knob] = parse_value(source, path, knob, inputs[knob])
-    data["inputs"] = {key: value for key, value in inputs.items() if key not in taken}
+    data["inputs"] = {
+        key: absolute_path(value, source.folder)
+        if key in _PICTURES and isinstance(value, str) and source.folder
+        else value
+        for key, value in inputs.items()
+        if key not in taken
+    }
     return taken
 
 
-def _take_pipeline(
+def _take_knobs_at_the_top(
     source: Source, data: dict[str, Any], fixed: Mapping[str, JsonValue]
 ) -> dict[str, JsonValue]:
-    """Moves the pipeline out of ``data``."""
+    """Moves the knobs that have a key of their own out of ``data``."""
     axes = data.get("axes")
-    swept = isinstance(axes, Mapping) and "pipeline" in axes
-    if "pipeline" not in data:
-        if swept or "pipeline" in fixed:
-            return {}
+    swept = axes if isinstance(axes, Mapping) else {}
+    if all("pipeline" not in section for section in (data, swept, fixed)):
         problem = (
             "is missing: say what to measure, such as `pipeline: owner/name` (of the Hugging Face "
             "hub), `pipeline: {path: ./folder}` or `pipeline: {builtin: tiny}`"
         )
         raise SuiteError(problem, file=source.file, key="pipeline")
-    if swept or "pipeline" in fixed:
-        section = "axes" if swept else "fixed"
-        problem = f"given under {section} too; remove one of the two"
-        raise source.error(("pipeline",), problem, at_key=True)
-    return {"pipeline": parse_value(source, ("pipeline",), "pipeline", data.pop("pipeline"))}
+    taken = {}
+    for knob in KNOBS_AT_THE_TOP:
+        if knob not in data:
+            continue
+        if knob in swept or knob in fixed:
+            section = "axes" if knob in swept else "fixed"
+            problem = f"given under {section} too; remove one of the two"
+            raise source.error((knob,), problem, at_key=True)
+        taken[knob] = parse_value(source, (knob,), knob, data.pop(knob))
+    return taken
+
+
+def _parse_reference_scheduler(source: Source, data: dict[str, Any]) -> None:
+    """Makes the value canonical in ``data``, as a knob's."""
+    section, name = data.get("fidelity"), "reference_scheduler"
+    if isinstance(section, Mapping) and section.get(name) is not None:
+        value = parse_value(source, ("fidelity", name), "scheduler", section[name])
+        data["fidelity"] = {**section, name: value}
 
 
 def _refuse_fixed_axes(

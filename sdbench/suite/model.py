@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, ConfigDict, Field, TypeAdapter
 
 from sdbench.jsontypes import JsonValue
-from sdbench.suite.quantities import Bytes, Count, Ratio, Seconds
+from sdbench.suite.quantities import Bytes, Count, Ratio, Score, Seconds
 
 _STRICT = ConfigDict(extra="forbid")
 
@@ -30,14 +30,6 @@ _SomeTexts = Annotated[tuple[str, ...], Field(min_length=1)]
 
 def _one_or_more(raw: Any) -> Any:
     return [raw] if isinstance(raw, str) else raw
-
-
-class Task(str, Enum):
-    """What the pipeline is asked to do."""
-
-    TEXT_TO_IMAGE = "text-to-image"
-    IMAGE_TO_IMAGE = "image-to-image"
-    INPAINTING = "inpainting"
 
 
 class Metric(str, Enum):
@@ -107,6 +99,38 @@ class Protocol:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FidelityProtocol:
+    """How the agreement with the converged picture is measured."""
+
+    __pydantic_config__ = _STRICT
+
+    prompts: Annotated[
+        _SomeTexts | None,
+        BeforeValidator(_one_or_more, json_schema_input_type=str | _SomeTexts | None),
+        Field(description="Prompts to draw; by default the inputs' own, filled up to four."),
+    ] = None
+    seeds: Annotated[
+        Count, Field(ge=2, le=64, description="Seeds of each prompt: its own and those after it.")
+    ] = 2
+    reference_steps: Annotated[
+        Count,
+        Field(ge=2, description="N: the reference is drawn with N and with 2N steps."),
+    ] = 100
+    reference_scheduler: Annotated[
+        JsonValue,
+        Field(description="Sampler of the reference; by default one that fits the pipeline."),
+    ] = None
+    timeout_s: Annotated[
+        Seconds,
+        Field(alias="timeout", description="A drawing that takes longer is given up."),
+    ] = 1800.0
+
+
+def _off_is_none(raw: Any) -> Any:
+    return None if raw in ("off", False) else raw
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
     """What a recommendation must keep to."""
 
@@ -119,6 +143,7 @@ class Limits:
         Seconds | None,
         Field(alias="latency", description="Longest p95 latency of one call."),
     ] = None
+    fidelity: Annotated[Score | None, Field(description="Least fidelity.")] = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,15 +175,16 @@ class Suite:
 
     Attributes:
         name: Name of the suite; its results lie in a folder of this name.
-        task: What the pipeline is asked to do.
         inputs: What every configuration is asked to draw.
-        fixed: Values of knobs that all configurations share (the pipeline among them).
+        fixed: Values of knobs that all configurations share (the pipeline and the task
+            among them).
         axes: What is swept; the last one varies fastest.
         exclude: A configuration is left out where all values of one of these rules match; a list
             in a rule matches each of its values.
         include: Configurations beside the product of the axes, whatever `exclude` says; a list
             stands for each value. A knob that the rule does not name is fixed or neutral.
         measure: How a configuration is measured.
+        fidelity: How the agreement with the converged picture is; None where it is not.
         limits: What a recommendation must keep to.
         objective: What a recommendation minimises.
         max_configurations: A suite that stands for more configurations is refused.
@@ -173,13 +199,18 @@ class Suite:
             description="Name of the suite and of its folder of results; by default the file's.",
         ),
     ]
-    task: Task = Task.TEXT_TO_IMAGE
     inputs: Inputs = field(default_factory=Inputs)
     fixed: Mapping[str, JsonValue] = field(default_factory=dict)
     axes: tuple[Axis, ...] = ()
     exclude: tuple[Rule, ...] = ()
     include: tuple[Rule, ...] = ()
     measure: Protocol = field(default_factory=Protocol)
+    fidelity: Annotated[
+        FidelityProtocol | None,
+        BeforeValidator(
+            _off_is_none, json_schema_input_type=FidelityProtocol | Literal["off", False]
+        ),
+    ] = field(default_factory=FidelityProtocol)
     limits: Limits = field(default_factory=Limits)
     objective: Objective = field(default_factory=Objective)
     max_configurations: Annotated[

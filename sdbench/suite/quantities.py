@@ -7,6 +7,7 @@ are read by the same annotations: the context `RESOLVED` tells the second from t
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable
 from typing import Annotated, Any
 
@@ -29,6 +30,22 @@ _NUMBER = r"^\s*[0-9]*\.?[0-9]+\s*"
 SIZE_PATTERN = _NUMBER + r"([KMGT]i?)?B\s*$"
 TIME_PATTERN = _NUMBER + r"(us|ms|s|min|h)\s*$"
 RATIO_PATTERN = _NUMBER + r"%\s*$"
+SCORE_PATTERN = _NUMBER + r"%?\s*$"
+
+SCORE_LEGAL = "a share above 0 and up to 1, such as 0.9 or 90%"
+
+
+def parse_score(raw: object) -> float:
+    """A fidelity's score (1.0 = 100 %) from ``"90%"``, ``"0.9"`` or ``0.9``.
+
+    Raises:
+        IllegalValue: Not a share, or outside of 0 to 1 (0 excluded).
+    """
+    is_bare = isinstance(raw, str) and "%" not in raw and re.match(SCORE_PATTERN, raw)
+    try:
+        return parse_ratio(float(raw) if is_bare and isinstance(raw, str) else raw)
+    except IllegalValue:
+        raise IllegalValue(raw, SCORE_LEGAL) from None
 
 
 def _read_by(parse: Callable[[Any], float], legal: str) -> Callable[[Any, ValidationInfo], Any]:
@@ -80,3 +97,17 @@ Ratio = Annotated[
     ),
 ]
 """A share, 1.0 = 100 %: as a percentage or a fraction in a file, as a fraction once resolved."""
+
+Score = Annotated[
+    float,
+    BeforeValidator(_read_by(parse_score, SCORE_LEGAL)),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "string", "pattern": SCORE_PATTERN},
+                {"type": "number", "exclusiveMinimum": 0, "maximum": 1},
+            ]
+        }
+    ),
+]
+"""A fidelity's score: as a percentage or a fraction in a file, as a fraction once resolved."""

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from sdbench.knobs.registry import KNOBS
-from sdbench.suite.load import KNOBS_AMONG_INPUTS, TOP_LEVEL_KEYS
+from sdbench.suite.load import KNOBS_AMONG_INPUTS, KNOBS_AT_THE_TOP, TOP_LEVEL_KEYS
 from sdbench.suite.model import SUITES
+from sdbench.suite.subject_to import SUBJECT_TO, subject_to_schema
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
@@ -26,6 +27,8 @@ def suite_schema() -> dict[str, Any]:
         _write_defaults_with_units(section)
     for knob in KNOBS_AMONG_INPUTS:
         sections["Inputs"]["properties"][knob] = _ref(knob)
+    sections["FidelityProtocol"]["properties"]["reference_scheduler"] = _ref("scheduler")
+    sections["Objective"]["properties"][SUBJECT_TO] = subject_to_schema()
     properties = {**model["properties"], **_knob_sections()}
     return {
         "$schema": DIALECT,
@@ -72,7 +75,7 @@ def _rules(description: str) -> dict[str, Any]:
 def _knob_sections() -> dict[str, Any]:
     axes = {name: {"description": KNOBS[name].summary, **_values(name)} for name in KNOBS}
     return {
-        "pipeline": _ref("pipeline"),
+        **{name: _ref(name) for name in KNOBS_AT_THE_TOP},
         "fixed": _by_knob(_FIXED, {name: _ref(name) for name in KNOBS}),
         "axes": _by_knob(_AXES, axes),
         "exclude": _rules(_EXCLUDE),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from ruamel.yaml.error import StreamMark
@@ -33,11 +34,13 @@ class Source:
         data: Mappings, lists, texts, numbers, booleans and None.
         file: The file as it was named, or None where there is none.
         root: The YAML node of ``data``, or None where it does not come from YAML.
+        folder: What relative paths in the data are relative to, absolute; None where they stay.
     """
 
     data: Any
     file: str | None = None
     root: Node | None = None
+    folder: Path | None = None
 
     def error(self, path: KeyPath, problem: str, *, at_key: bool = False) -> SuiteError:
         """What is wrong at ``path``, with its line.

@@ -129,6 +129,8 @@ def _syntax_problem(error: MarkedYAMLError) -> str:
         return "a second `: ` on this line, or a wrong indentation; put texts with `: ` in quotes"
     if problem.startswith("expected <block end>"):
         return "this does not continue what stands above: check its indentation and its quotes"
+    if problem.startswith("expected chomping or indentation"):
+        return "a text that begins with `>` or `|` needs quotes"
     if problem.endswith("that cannot start any token"):
         return f"{problem}; put the text in quotes"
     began = error.context_mark

@@ -6,11 +6,12 @@ from factories import knobs
 
 from sdbench.analysis.code import python_code
 from sdbench.analysis.python_layout import COLUMNS, laid_out, string_literal
-from sdbench.suite.model import Inputs, Suite, Task
+from sdbench.knobs.task import Task
+from sdbench.suite.model import Inputs, Suite
 
 
 def suite(task: Task = Task.TEXT_TO_IMAGE, **inputs) -> Suite:
-    return Suite(name="test", task=task, inputs=Inputs(**inputs))
+    return Suite(name="test", fixed={"task": task.value}, inputs=Inputs(**inputs))
 
 
 def keyword(code: str, name: str) -> ast.expr:
@@ -21,7 +22,15 @@ def keyword(code: str, name: str) -> ast.expr:
 HUB = {"id": "owner/name", "variant": "fp16"}
 
 SWEEP = {
-    "pipeline": (HUB, {"path": "./a 'quoted' folder"}, {"builtin": "tiny"}),
+    "pipeline": (
+        HUB,
+        {**HUB, "custom_pipeline": "stable_diffusion_mega", "trust_remote_code": True},
+        {"path": "./a 'quoted' folder"},
+        {"single_file": "./model.safetensors", "config": "./folder"},
+        {"builtin": "tiny"},
+        {"builtin": "emoji", "custom_pipeline": "./mega.py", "trust_remote_code": True},
+        {"architecture": "sdxl", "weights": "random"},
+    ),
     "dtype": ("fp32", "bf16"),
     "offload": ("none", "model", "sequential", "group"),
     "scheduler": ("default", "dpmpp_2m_sde_karras", {"name": "euler", "use_karras_sigmas": True}),
@@ -33,7 +42,8 @@ SWEEP = {
 @pytest.mark.parametrize("task", Task)
 def test_the_code_of_every_configuration_is_python(task):
     for values in itertools.product(*SWEEP.values()):
-        configuration = knobs(**dict(zip(SWEEP, values, strict=True)), height=64, width=64)
+        swept = dict(zip(SWEEP, values, strict=True))
+        configuration = knobs(**swept, task=task.value, height=64, width=64)
         code = python_code(suite(task), configuration, "cuda:0")
         compile(code, "<code>", "exec")
         assert max(map(len, code.splitlines())) <= COLUMNS
@@ -50,7 +60,7 @@ import torch
 from diffusers import DiffusionPipeline, DPMSolverMultistepScheduler
 
 pipe = DiffusionPipeline.from_pretrained(
-    "owner/name", variant="fp16", dtype=torch.float16
+    "owner/name", variant="fp16", use_safetensors=True, dtype=torch.float16
 )
 pipe.to("cuda:0")
 pipe.scheduler = DPMSolverMultistepScheduler.from_config(
@@ -102,13 +112,48 @@ def test_a_prompt_survives_as_it_is(prompt):
     ],
 )
 def test_a_task_that_starts_from_a_picture_converts_the_pipeline(task, converter, pictures):
-    code = python_code(suite(task, image="in.png"), knobs(dtype="bf16", batch_size=2), "cpu")
-    assert f"pipe = {converter}.from_pipe(pipe, dtype=torch.bfloat16)" in code
+    configuration = knobs(task=task.value, dtype="bf16", batch_size=2)
+    code = python_code(suite(task, image="in.png"), configuration, "cpu")
+    assert f"pipe = {converter}.from_pipe(pipe)" in code
     assert 'image = load_image("in.png")' in code
     # The converted pipeline has settings of its own, so they are made on it.
     assert code.index("from_pipe") < code.index("pipe.to")
     for name in pictures:
         assert ast.unparse(keyword(code, name)) == f"[{name}] * 2"
+
+
+def test_knobs_from_before_the_task_was_one_have_their_suites() -> None:
+    configuration = {name: value for name, value in knobs().items() if name != "task"}
+    assert "AutoPipelineForInpainting" in python_code(suite(Task.INPAINTING), configuration, "cpu")
+
+
+@pytest.mark.parametrize(
+    ("task", "call"),
+    [
+        (Task.TEXT_TO_IMAGE, "images = text2img(prompt="),
+        (Task.IMAGE_TO_IMAGE, "images = pipe.img2img(prompt="),
+        (Task.INPAINTING, "images = pipe.inpaint(\n"),
+    ],
+)
+def test_a_custom_pipeline_is_called_by_the_method_of_the_task(task, call):
+    source = {**HUB, "custom_pipeline": "stable_diffusion_mega", "trust_remote_code": True}
+    inputs = {"prompts": ("a cat",), "image": "in.png", "mask": "mask.png"}
+    code = python_code(suite(task, **inputs), knobs(pipeline=source, task=task.value), "cpu")
+    assert call in code
+    assert "from_pipe" not in code
+    assert ast.literal_eval(keyword(code, "custom_pipeline")) == "stable_diffusion_mega"
+    assert ast.literal_eval(keyword(code, "trust_remote_code")) is True
+
+
+def test_a_single_file_is_read_by_its_class():
+    source = {
+        "single_file": "xl.safetensors",
+        "pipeline_class": "StableDiffusionXLPipeline",
+        "allow_pickle": True,
+    }
+    code = python_code(suite(), knobs(pipeline=source), "cpu")
+    assert "from diffusers import StableDiffusionXLPipeline" in code
+    assert 'StableDiffusionXLPipeline.from_single_file("xl.safetensors", dtype=' in code
 
 
 def test_double_quotes_are_used_unless_single_ones_take_fewer_escapes():

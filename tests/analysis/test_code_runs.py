@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from sdbench.analysis.code import python_code
 from sdbench.pipelines.load import DiffusersLoader
+from sdbench.pipelines.tiny import build_pipeline
 from sdbench.suite.configuration import Configuration
-from sdbench.suite.model import Inputs, Suite, Task
+from sdbench.suite.model import Inputs, Suite
 
 SUITE = Suite(
     name="code",
@@ -19,6 +22,33 @@ SUITE = Suite(
     fixed={"pipeline": {"builtin": "tiny"}},
 )
 SHARED = {"pipeline": {"builtin": "tiny"}, "steps": 2}
+SUITES = Path(__file__).parents[2] / "suites"
+MEGA = {
+    "builtin": "tiny",
+    "custom_pipeline": str(SUITES / "pipelines" / "mega.py"),
+    "trust_remote_code": True,
+}
+PICTURES = replace(
+    SUITE,
+    inputs=replace(
+        SUITE.inputs,
+        image=str(SUITES / "inputs" / "face.png"),
+        mask=str(SUITES / "inputs" / "mouth.png"),
+    ),
+)
+
+
+def require_same_pictures(suite: Suite, configuration: Configuration) -> None:
+    """Draws as measured and as the code says, and compares each pixel."""
+    loader = DiffusersLoader(suite.inputs, "cpu", trust_remote_code=True)
+    with loader.load(configuration.knobs).configured(configuration) as call:
+        call.prepare()
+        measured = call()
+    written: dict[str, Any] = {}
+    exec(python_code(suite, configuration.knobs, "cpu"), written)
+    assert len(written["images"]) == len(measured)
+    for ours, theirs in zip(measured, written["images"], strict=True):
+        assert ours.tobytes() == theirs.tobytes()
 
 
 @pytest.mark.parametrize(
@@ -37,13 +67,29 @@ SHARED = {"pipeline": {"builtin": "tiny"}, "steps": 2}
     ids=str,
 )
 def test_the_code_draws_what_was_measured(turned: dict[str, Any]) -> None:
-    configuration = Configuration.of({**SHARED, **turned})
-    loader = DiffusersLoader(Task.TEXT_TO_IMAGE, SUITE.inputs, "cpu", trust_remote_code=False)
-    with loader.load(configuration.knobs).configured(configuration) as call:
-        call.prepare()
-        measured = call()
-    written: dict[str, Any] = {}
-    exec(python_code(SUITE, configuration.knobs, "cpu"), written)
-    assert len(written["images"]) == len(measured)
-    for ours, theirs in zip(measured, written["images"], strict=True):
-        assert ours.tobytes() == theirs.tobytes()
+    require_same_pictures(SUITE, Configuration.of({**SHARED, **turned}))
+
+
+@pytest.mark.parametrize("source", [{"builtin": "tiny"}, MEGA], ids=["tiny", "mega"])
+@pytest.mark.parametrize(
+    "turned",
+    [
+        {"task": "text-to-image", "safety_checker": "on"},
+        {"task": "image-to-image", "strength": 0.5, "batch_size": 2},
+        {"task": "image-to-image", "dtype": "bf16", "safety_checker": "off"},
+        {"task": "inpainting", "scheduler": "dpmpp_2m_karras", "attention_slicing": "max"},
+    ],
+    ids=str,
+)
+def test_the_code_of_each_task_draws_what_was_measured(
+    source: dict[str, Any], turned: dict[str, Any]
+) -> None:
+    configuration = Configuration.of({**SHARED, "pipeline": source, **turned})
+    require_same_pictures(PICTURES, configuration)
+
+
+def test_the_code_for_a_folder_draws_what_was_measured(tmp_path: Path) -> None:
+    build_pipeline().save_pretrained(tmp_path)
+    source = {"path": str(tmp_path)}
+    configuration = Configuration.of({**SHARED, "pipeline": source, "task": "inpainting"})
+    require_same_pictures(PICTURES, configuration)

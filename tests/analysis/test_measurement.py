@@ -1,6 +1,7 @@
-from factories import around, record, run
+from factories import NOT_COMPARABLE, around, fidelity, record, run
 
 from sdbench.analysis.measurement import measurement_of, measurements
+from sdbench.results.fidelity import Fidelity
 from sdbench.results.record import Status
 from sdbench.units import MIB
 
@@ -38,3 +39,12 @@ def test_a_planned_configuration_without_a_record_is_missing(tmp_path):
     present, absent = measurements(run(tmp_path, [record()], missing=["0123456789ab"]))
     assert (present.status_word, absent.status_word) == ("ok", "missing")
     assert absent.reason is not None
+    assert absent.fidelity_score is None
+    assert absent.fidelity.reason == absent.reason
+
+
+def test_fidelity_is_the_records_own():
+    m = measurement_of(record(fidelity=fidelity(0.9, worst=0.8)))
+    assert (m.fidelity_score, m.fidelity.worst_score, m.is_degenerate) == (0.9, 0.8, False)
+    unknown = measurement_of(record(fidelity=Fidelity.absent(NOT_COMPARABLE)))
+    assert (unknown.fidelity_score, unknown.is_degenerate) == (None, None)

@@ -140,7 +140,10 @@ def test_the_headline_gives_up_no_steps():
     advice = advise(short, long)
     assert advice.best.chosen == measurement_of(long)
     assert "50 steps" in advice.best.reason
-    assert "fidelity is not measured yet" in advice.best.reason
+    assert (
+        "fewer steps are always faster, and no fidelity limit was given, so no steps are given up "
+        "for speed"
+    ) in advice.best.reason
     assert [choice.work["steps"] for choice in advice.by_work] == [50, 10]
     assert all(choice.chosen for choice in advice.by_work)
 
@@ -159,8 +162,9 @@ def test_smaller_images_do_not_win_by_being_smaller():
     assert advise(small, large).best.chosen == measurement_of(large)
 
 
-def test_the_headline_never_hides_that_there_was_no_memory_limit():
-    assert "no memory limit was given" in advise(record()).headline
+def test_the_headline_never_hides_that_there_was_no_limit():
+    headline = advise(record()).headline
+    assert "no memory limit was given, no fidelity limit was given" in headline
 
 
 def test_the_headline_names_device_settings_and_figures():
@@ -172,8 +176,8 @@ def test_the_headline_names_device_settings_and_figures():
     # Half the interval of an image is 2 % of 400 ms = 8 ms, so whole milliseconds are printed;
     # of a call 2 % of 800 ms = 16 ms, so tens: p95 = the largest of six = 816 -> 820.
     assert headline == (
-        "On a Test CPU, within 2 GiB: bf16, batch 2: 400 ms an image (p95 of a call 820 ms), "
-        "200 MiB allocated, 900 MiB resident in the process."
+        "On a Test CPU, within 2 GiB, no fidelity limit was given: bf16, batch 2: 400 ms an image "
+        "(p95 of a call 820 ms), 200 MiB allocated, 900 MiB resident in the process."
     )
 
 
@@ -245,7 +249,12 @@ def test_the_json_form_holds_the_evidence_and_the_limits():
     advice = recommend(measured, limits, Objective(), code_of=lambda knobs: "pipe()")
     content = json.loads(json.dumps(advice.to_json()))
     assert content["schema"] == 1
-    assert content["limits"] == {"memory_bytes": 2048 * MIB, "latency_s": None}
+    assert content["limits"] == {
+        "memory_bytes": 2048 * MIB,
+        "latency_s": None,
+        "fidelity": None,
+    }
+    assert content["without_fidelity_limit"] is None
     found = content["recommendation"]
     assert found["key"] == one.key
     assert found["knobs"]["steps"] == 20

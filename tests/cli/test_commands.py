@@ -114,7 +114,9 @@ def test_a_run_ends_with_its_recommendation_and_exit_code_0(sdbench: Call, suite
     assert (code, errors) == (0, "")
     assert output.startswith("Scripted device: 4 configurations\ninto results/suite/")
     assert "[4/4] ok " in output
-    assert "On Scripted device, no memory limit was given:" in " ".join(output.split())
+    assert (
+        "On Scripted device, no memory limit was given, no fidelity limit was given:"
+    ) in " ".join(output.split())
     assert "4 configurations: 4 ok" in output
     assert Path("r.html").read_text().startswith("<!doctype html>")
 
@@ -162,6 +164,36 @@ def test_recommend_refuses_a_limit_without_a_unit(sdbench: Call, tmp_path: Path)
     code, _, errors = sdbench("recommend", "results", "--memory", "4")
     assert code == 2
     assert "a size with its unit" in errors
+
+
+def test_recommend_takes_a_least_fidelity(sdbench: Call, tmp_path: Path) -> None:
+    records = [
+        factories.record(
+            steps=steps,
+            samples_s=factories.around(steps / 10),
+            fidelity=factories.fidelity(score),
+        )
+        for steps, score in ((10, 0.4), (20, 0.95), (50, 0.99))
+    ]
+    factories.run(tmp_path / "results", records)
+    for written in ("0.9", "90%"):
+        code, output, _ = sdbench("recommend", "results", "--min-fidelity", written, "--json")
+        advice = json.loads(output)
+        assert code == 0
+        assert advice["limits"]["fidelity"] == 0.9
+        assert advice["recommendation"]["knobs"]["steps"] == 20
+        assert advice["without_fidelity_limit"]["recommendation"]["knobs"]["steps"] == 10
+    assert "--min-fidelity" in sdbench("recommend", "results")[1]
+
+
+@pytest.mark.parametrize("written", ["0", "1.5", "120%", "-1", "much"])
+def test_recommend_refuses_a_fidelity_that_is_no_share(
+    sdbench: Call, tmp_path: Path, written: str
+) -> None:
+    factories.run(tmp_path / "results", [factories.record(steps=4)])
+    code, _, errors = sdbench("recommend", "results", f"--min-fidelity={written}")
+    assert code == 2
+    assert "a share above 0 and up to 1" in errors
 
 
 def test_a_folder_without_a_run_is_exit_code_3(sdbench: Call) -> None:

@@ -440,8 +440,12 @@ def test_bf16_needs_a_gpu_that_has_it(monkeypatch: pytest.MonkeyPatch) -> None:
         after_load("dtype", build(torch.bfloat16), "bf16", "cuda:0")
 
 
-@pytest.mark.parametrize("option", ["variant", "revision", "custom_pipeline"])
-def test_the_built_in_pipeline_takes_no_options(option: str) -> None:
-    """They would change nothing, and yet make another configuration."""
-    with pytest.raises(ValueError, match="builtin alone"):
-        KNOBS["pipeline"].parse({"builtin": "tiny", option: "x"})
+@pytest.mark.parametrize("option", ["variant", "revision", "allow_pickle"])
+def test_the_built_in_pipeline_takes_no_options_but_code(option: str) -> None:
+    """It is not loaded from files; its schema says the same."""
+    knob = KNOBS["pipeline"]
+    with pytest.raises(ValueError, match="legal: builtin, custom_pipeline, trust_remote_code"):
+        knob.parse({"builtin": "tiny", option: "x"})
+    (schema,) = (s for s in knob.schema()["anyOf"] if s.get("required") == ["builtin"])
+    assert sorted(schema["properties"]) == ["builtin", "custom_pipeline", "trust_remote_code"]
+    assert schema["additionalProperties"] is False

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from sdbench.errors import IllegalValue
+from sdbench.knobs.pipeline import has_random_weights
 from sdbench.knobs.registry import KNOBS, describe, neutral_values, varying_knobs
 
 LEGAL: list[tuple[str, Any, Any]] = [
@@ -22,6 +23,28 @@ LEGAL: list[tuple[str, Any, Any]] = [
         {"variant": "fp16", "id": "owner/name", "trust_remote_code": False},
         {"id": "owner/name", "trust_remote_code": False, "variant": "fp16"},
     ),
+    ("pipeline", {"id": "owner/name", "allow_pickle": False}, {"id": "owner/name"}),
+    (
+        "pipeline",
+        {"single_file": "a.ckpt", "allow_pickle": True, "pipeline_class": "FluxPipeline"},
+        {"allow_pickle": True, "pipeline_class": "FluxPipeline", "single_file": "a.ckpt"},
+    ),
+    ("pipeline", "emoji-int8", {"builtin": "emoji-int8"}),
+    (
+        "pipeline",
+        {"builtin": "tiny", "custom_pipeline": "./mega.py", "trust_remote_code": True},
+        {"builtin": "tiny", "custom_pipeline": "./mega.py", "trust_remote_code": True},
+    ),
+    (
+        "pipeline",
+        {"weights": "random", "architecture": "sdxl"},
+        {"architecture": "sdxl", "weights": "random"},
+    ),
+    ("task", "text-to-image", "text-to-image"),
+    ("task", "inpainting", "inpainting"),
+    ("safety_checker", "default", "default"),
+    ("safety_checker", "on", "on"),
+    ("safety_checker", "off", "off"),
     ("dtype", "fp32", "fp32"),
     ("dtype", "fp16", "fp16"),
     ("dtype", "bf16", "bf16"),
@@ -92,6 +115,16 @@ ILLEGAL: list[tuple[str, Any]] = [
     ("pipeline", {"id": 3}),
     ("pipeline", {"builtin": "unknown"}),
     ("pipeline", {"id": "owner/name", "color": "red"}),
+    ("pipeline", {"builtin": "tiny", "variant": "fp16"}),
+    ("pipeline", {"path": "./folder", "revision": "main"}),
+    ("pipeline", {"id": "owner/name", "config": "./folder"}),
+    ("pipeline", {"id": "owner/name", "allow_pickle": "yes"}),
+    ("pipeline", {"architecture": "sdxl"}),
+    ("pipeline", {"architecture": "sdxl", "weights": "trained"}),
+    ("pipeline", {"architecture": "unknown", "weights": "random"}),
+    ("task", "text2image"),
+    ("task", None),
+    ("safety_checker", "none"),
     ("pipeline", {"id": "owner/name", "trust_remote_code": "yes"}),
     ("dtype", "float16"),
     ("dtype", "FP16"),
@@ -156,6 +189,9 @@ TEXTS: list[tuple[str, Any, str]] = [
     ("pipeline", {"builtin": "tiny"}, "tiny"),
     ("pipeline", {"id": "owner/name"}, "owner/name"),
     ("pipeline", {"id": "owner/name", "variant": "fp16"}, "owner/name (variant=fp16)"),
+    ("pipeline", {"architecture": "sdxl", "weights": "random"}, "sdxl (weights=random)"),
+    ("task", "inpainting", "inpainting"),
+    ("safety_checker", "off", "off"),
     ("dtype", "fp16", "fp16"),
     ("offload", "model", "model"),
     ("compile", "max-autotune", "max-autotune"),
@@ -178,6 +214,21 @@ TEXTS: list[tuple[str, Any, str]] = [
     ("batch_size", 4, "4"),
     ("prompt", "a dog", "a dog"),
 ]
+
+
+@pytest.mark.parametrize(
+    ("source", "is_random"),
+    [
+        ({"builtin": "tiny"}, True),
+        ({"architecture": "sdxl", "weights": "random"}, True),
+        ({"builtin": "emoji"}, False),
+        ({"builtin": "emoji-int8"}, False),
+        ({"id": "owner/name"}, False),
+        (None, False),
+    ],
+)
+def test_pipelines_that_draw_noise_are_told(source: Any, is_random: bool) -> None:
+    assert has_random_weights(source) == is_random
 
 
 @pytest.mark.parametrize(("name", "raw", "canonical"), LEGAL)

@@ -20,6 +20,7 @@ TURNED: list[dict[str, Any]] = [
     {"vae_tiling": "on"},
     {"channels_last": "on"},
     {"threads": 2},
+    {"safety_checker": "off"},
     {"scheduler": "heun", "attention": "eager", "channels_last": "on", "vae_tiling": "on"},
 ]
 

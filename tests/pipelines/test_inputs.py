@@ -3,15 +3,16 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import PIL
 import pytest
-import torch
 from PIL import Image
-from tiny_pipelines import build, configuration, pipeline, shared
+from tiny_pipelines import configuration, pipeline, shared
 
 from sdbench.knobs.base import Request, Unsupported
-from sdbench.pipelines.effective import modules
-from sdbench.pipelines.inputs import InputError, call_arguments, for_task, generators
-from sdbench.suite.model import Inputs, Task
+from sdbench.knobs.task import Task
+from sdbench.pipelines.inputs import InputError, call_arguments, generators
+from sdbench.pipelines.tasks import for_task
+from sdbench.suite.model import Inputs
 
 
 def arguments(task: Task = Task.TEXT_TO_IMAGE, inputs: Inputs | None = None, **more: Any) -> Any:
@@ -65,8 +66,8 @@ def test_each_task_gives_images(
 ) -> None:
     Image.new("RGB", (16, 16), "red").save(tmp_path / "picture.png")
     inputs = Inputs(image=str(tmp_path / "picture.png"))
-    loaded = pipeline(build(task=task), task, inputs)
-    with loaded.configured(configuration(batch_size=2, **knobs)) as call:
+    loaded = pipeline(inputs=inputs)
+    with loaded.configured(configuration(task=task.value, batch_size=2, **knobs)) as call:
         call.prepare()
         images = call()
         call.verify(images)
@@ -95,24 +96,43 @@ def test_the_mask_has_the_size_of_the_picture(tmp_path: Path) -> None:
     assert given["mask_image"][0].size == (32, 24)
 
 
-def test_another_task_leaves_the_data_type_as_it_is() -> None:
-    converted = for_task(build(torch.bfloat16), Task.IMAGE_TO_IMAGE)
-    assert {p.dtype for m in modules(converted).values() for p in m.parameters()} == {
-        torch.bfloat16
-    }
+def test_a_picture_argument_of_another_name_is_given_by_it() -> None:
+    class Old:
+        def img2img(self, prompt: Any, init_image: Any, generator: Any) -> None: ...
+
+    request = Request(prompts=("a",), batch_size=2)
+    given = call_arguments(Old(), Task.IMAGE_TO_IMAGE, Inputs(), request)
+    assert len(given["init_image"]) == 2
 
 
-def test_another_task_shares_the_weights() -> None:
-    assert for_task(shared(), Task.INPAINTING).unet is shared().unet
+def test_a_method_that_takes_no_list_of_pictures_is_given_one() -> None:
+    """Diffusers' community pipeline for several tasks fails on a list."""
+
+    class OnePicture:
+        def inpaint(
+            self, prompt: Any, image: PIL.Image.Image, mask_image: PIL.Image.Image, generator: Any
+        ) -> None: ...
+
+    request = Request(prompts=("a",), batch_size=2)
+    given = call_arguments(OnePicture(), Task.INPAINTING, Inputs(), request)
+    assert given["image"].size == given["mask_image"].size == (512, 512)
+    assert given["prompt"] == ["a", "a"]
 
 
-def test_a_pipeline_that_cannot_do_a_task_is_unsupported() -> None:
-    class Strange:
-        config: dict[str, Any] = {}
-        dtype = torch.float32
+def test_an_argument_that_the_method_of_a_task_lacks_is_refused() -> None:
+    class Several:
+        def text2img(self, prompt: Any, generator: Any) -> None: ...
 
-    with pytest.raises(Unsupported, match="Strange cannot do inpainting"):
-        for_task(Strange(), Task.INPAINTING)
+    request = Request(prompts=("a",), arguments={"height": 64})
+    with pytest.raises(Unsupported, match="the method text2img of Several has no argument 'heig"):
+        call_arguments(Several(), Task.TEXT_TO_IMAGE, Inputs(), request)
+
+
+def test_a_strength_that_leaves_no_step_is_refused() -> None:
+    """The pipelines fail on it with a tensor that cannot be reshaped."""
+    with pytest.raises(Unsupported, match=r"of 1 steps a strength of 0\.8 runs none"):
+        arguments(Task.IMAGE_TO_IMAGE, arguments={"num_inference_steps": 1})
+    assert arguments(Task.IMAGE_TO_IMAGE, arguments={"num_inference_steps": 1, "strength": 1.0})
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from factories import around, record, run
+from factories import around, fidelity, record, run
+from picture_files import write_pictures
 
 from sdbench.report.html import write_html
 from sdbench.results.record import Status
@@ -43,10 +44,15 @@ def report(tmp_path_factory) -> Path:
             allocated_mib=300 if dtype == "bf16" else 600,
             device_used_mib=900 if dtype == "bf16" else None,
             rss_mib=1000,
+            fidelity=fidelity(score, score - 0.1, denoiser_evaluations=steps),
             fields={"stages_s": {"denoiser": (0.9,), "vae_decode": (0.1,)}},
         )
-        for steps in (5, 50)
-        for dtype in ("fp32", "bf16")
+        for steps, dtype, score in (
+            (5, "fp32", 0.5),
+            (5, "bf16", 0.4),
+            (50, "fp32", 0.9),
+            (50, "bf16", 0.95),
+        )
     ]
     oom = record(prompt=PROMPT, steps=50, batch_size=4, status=Status.OOM)
     suite = Suite(
@@ -56,7 +62,7 @@ def report(tmp_path_factory) -> Path:
         limits=Limits(memory_bytes=950 * MIB),
     )
     path = folder / "report.html"
-    write_html(run(folder, [*records, oom], suite=suite), path)
+    write_html(write_pictures(run(folder, [*records, oom], suite=suite)), path)
     return path
 
 
@@ -162,6 +168,47 @@ def test_the_memory_figure_on_the_axis_can_be_changed(page):
     sync_api.expect(title).to_have_text("allocated (MiB)")
     page.locator("#colour-by").select_option("dtype")
     sync_api.expect(page.locator("#chart .legendtext").first).to_have_text("bf16")
+
+
+def test_every_picture_is_loaded(page):
+    widths = page.evaluate("[...document.images].map((image) => image.naturalWidth)")
+    # Reference and answer; the reference of the tiles; four tiles, each beside its reference.
+    assert widths == [16] * (2 + 1 + 4 * 2)
+
+
+def test_the_worst_pictures_can_be_seen_beside_their_references(page):
+    beside = page.locator(".tile img.aside").first
+    sync_api.expect(beside).to_be_hidden()
+    page.get_by_role("radio", name="worst picture").check()
+    sync_api.expect(beside).to_be_visible()
+    assert page.locator(".tile .shot.worst img:not(.aside):visible").count() == 4
+
+
+def test_the_convergence_chart_has_a_line_for_plain_arithmetic_and_faint_points(page):
+    chart = page.locator(".convergence-chart")
+    chart.locator(".main-svg").first.wait_for()
+    traces = chart.evaluate("(chart) => chart.data.map(({ mode, x, y }) => [mode, x, y])")
+    assert traces == [["markers", [5, 50], [0.4, 0.95]], ["lines+markers", [5, 50], [0.5, 0.9]]]
+    title = chart.locator(".xtitle")
+    sync_api.expect(title).to_have_text("denoiser evaluations (NFE)")
+    page.locator("#convergence-by").select_option("latency_s")
+    sync_api.expect(title).to_have_text("latency an image (s)")
+    # 0.05 s a step in bf16 and 0.1 s in fp32.
+    assert chart.evaluate("(chart) => chart.data.map(({ x }) => x)") == [[0.25, 2.5], [0.5, 5]]
+
+
+def test_the_table_sorts_by_fidelity(page):
+    sort_by(page, "fidelity")
+    # 0.4, 0.5, 0.9, 0.95; what has none comes last.
+    assert column(page, "#") == ["2", "1", "3", "4", "5"]
+
+
+def test_points_are_coloured_by_fidelity_with_a_bar_that_tells_it(page):
+    sync_api.expect(page.locator("#colour-by")).to_have_value("fidelity")
+    sync_api.expect(page.locator("#chart .cbtitle")).to_have_text("fidelity")
+    sync_api.expect(page.locator("#chart .legend")).to_contain_text("unbeaten in all three")
+    page.locator("#colour-by").select_option("dtype")
+    sync_api.expect(page.locator("#chart .cbtitle")).to_have_count(0)
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -4,7 +4,7 @@ import json
 
 import pandas as pd
 import pytest
-from factories import record, run
+from factories import fidelity, record, run
 
 from sdbench.report.export import FORMATS, ExportError, export
 from sdbench.results.record import Status
@@ -34,6 +34,17 @@ def test_parquet_keeps_types_and_gaps(two, tmp_path):
     assert list(rows["steps"]) == [2, 4]
     assert rows["latency_s"].iloc[0] == 1.0
     assert pd.isna(rows["latency_s"].iloc[1])
+
+
+def test_csv_and_parquet_hold_the_fidelity(tmp_path):
+    pytest.importorskip("pyarrow")
+    drawn = record(steps=2, fidelity=fidelity(0.75, worst=0.5))
+    one = run(tmp_path, [drawn, record(status=Status.OOM, steps=4)])
+    export(one, "csv", tmp_path / "run.csv")
+    export(one, "parquet", tmp_path / "run.parquet")
+    for rows in (pd.read_csv(tmp_path / "run.csv"), pd.read_parquet(tmp_path / "run.parquet")):
+        assert [rows["fidelity"].iloc[0], rows["fidelity_worst"].iloc[0]] == [0.75, 0.5]
+        assert not rows["is_degenerate"].iloc[0]
 
 
 def test_json_holds_the_records_as_they_are(two, tmp_path):

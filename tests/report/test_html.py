@@ -1,11 +1,13 @@
 import json
 import re
+from dataclasses import replace
 
 import pytest
-from factories import PIPELINE, around, record, run
+from factories import PIPELINE, REFERENCE, around, fidelity, record, run, unscored
 
 from sdbench.report.html import html, island, write_html
 from sdbench.report.view import report_view
+from sdbench.results.fidelity import Subject
 from sdbench.results.record import Figure, Origin, Status
 from sdbench.suite.model import Inputs, Limits, Suite
 from sdbench.units import MIB
@@ -75,6 +77,27 @@ def test_text_from_the_suite_is_escaped_wherever_it_appears(tmp_path):
     )
     assert ATTACK not in page
     assert "<img src=x" not in page
+    assert page.count("<script") == own_part(page).count("<script") + 1 == 3
+
+
+def test_text_of_a_fidelity_is_escaped_wherever_it_appears(tmp_path):
+    subjects = (Subject(ATTACK, 0), Subject(ATTACK, 1))
+    reference = replace(REFERENCE, scheduler=ATTACK, pictures=(ATTACK,))
+    records = [
+        record(steps=1, fidelity=unscored(ATTACK, subjects=subjects)),
+        *(
+            record(
+                steps=steps,
+                fidelity=fidelity(
+                    0.5, subjects=subjects, reference=reference, pictures={0: f'"{ATTACK}'}
+                ),
+            )
+            for steps in (2, 3)
+        ),
+    ]
+    page = html(run(tmp_path, records))
+    assert "convergence-chart" in page
+    assert ATTACK not in page
     assert page.count("<script") == own_part(page).count("<script") + 1 == 3
 
 

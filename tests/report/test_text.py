@@ -1,7 +1,8 @@
-from factories import around, record, run
+from factories import NOT_COMPARABLE, around, fidelity, record, run
 
 from sdbench.analysis.recommend import recommend_for_run
 from sdbench.report.text import COLUMNS, advice_text
+from sdbench.results.fidelity import Fidelity
 from sdbench.results.record import Status
 from sdbench.suite.model import Limits
 from sdbench.units import MIB
@@ -30,7 +31,7 @@ def test_many_ties_are_cut_short(tmp_path):
 
 def test_without_a_recommendation_it_says_what_happened(tmp_path):
     text = advice_text(recommend_for_run(run(tmp_path, [record(status=Status.OOM)])))
-    assert "no configuration can be recommended" in text
+    assert "no configuration can be recommended" in words(text)
     assert "1 out of memory" in text
 
 
@@ -44,3 +45,20 @@ def test_prose_is_wrapped_for_a_terminal(tmp_path):
     text = advice_text(recommend_for_run(run(tmp_path, [record(), record(dtype="bf16")])))
     prose = text.split("\n\n")[:2]
     assert max(len(line) for part in prose for line in part.splitlines()) <= COLUMNS
+
+
+def test_what_the_fidelity_limit_costs_stands_after_the_reason_and_fits_a_narrow_terminal(tmp_path):
+    records = [
+        record(steps=steps, samples_s=around(steps / 10), fidelity=fidelity(score, worst=score / 2))
+        for steps, score in ((10, 0.4), (20, 0.95))
+    ]
+    stochastic = record(steps=5, samples_s=around(0.5), fidelity=Fidelity.absent(NOT_COMPARABLE))
+    advice = recommend_for_run(run(tmp_path, [*records, stochastic]), Limits(fidelity=0.9))
+    headline, reason, cost, *_ = advice_text(advice, 60).split("\n\n")
+    assert words(headline) == advice.headline
+    assert NOT_COMPARABLE in words(reason)
+    assert words(cost) == (
+        "Without the fidelity limit 5 steps would be 4.0 times as fast, without a known fidelity "
+        f"({NOT_COMPARABLE})."
+    )
+    assert max(len(line) for part in (headline, reason, cost) for line in part.splitlines()) <= 60

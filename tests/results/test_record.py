@@ -4,8 +4,10 @@ import json
 import math
 
 import pytest
+from factories import fidelity
 from pydantic import ValidationError
 
+from sdbench.results.fidelity import Fidelity
 from sdbench.results.record import (
     NOT_REACHED,
     RECORD_SCHEMA,
@@ -46,7 +48,7 @@ FULL = Record(
     peak_device_used_bytes=Figure.absent("NVML is not installed"),
     stage_peak_allocated_bytes={"denoiser": 2**30},
     device_state={"before": {"sm_clock_mhz": 1980, "temperature_c": 41.5}, "reasons": ["power"]},
-    fidelity=Figure(0.98, Origin.DERIVED),
+    fidelity=fidelity(0.98, worst=0.95),
     effective={"scheduler": "EulerDiscreteScheduler", "timesteps": [999, 0]},
     images=("images/0123456789ab-0.png",),
     notes=("a second process was on the device",),
@@ -155,6 +157,18 @@ def test_a_figure_has_an_origin_or_a_reason_for_being_absent(
 
 def test_a_figure_that_breaks_this_rule_is_refused_in_a_line_too() -> None:
     nothing = {"value": None, "origin": None, "reason": None}
-    line = json.dumps({**json.loads(FULL.to_line()), "fidelity": nothing})
+    line = json.dumps({**json.loads(FULL.to_line()), "peak_rss_bytes": nothing})
+    with pytest.raises(ValidationError, match="peak_rss_bytes"):
+        Record.from_line(line)
+
+
+def test_a_fidelity_without_a_score_or_a_reason_is_refused_in_a_line_too() -> None:
+    line = json.dumps({**json.loads(FULL.to_line()), "fidelity": {"score": None}})
     with pytest.raises(ValidationError, match="fidelity"):
         Record.from_line(line)
+
+
+def test_a_line_from_before_there_was_fidelity_keeps_its_reason() -> None:
+    old = {"value": None, "origin": None, "reason": "fidelity is not measured by this version"}
+    line = json.dumps({**json.loads(FULL.to_line()), "fidelity": old})
+    assert Record.from_line(line).fidelity == Fidelity.absent(old["reason"])

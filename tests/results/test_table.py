@@ -1,6 +1,7 @@
 import pandas as pd
-from factories import PIPELINE, around, info, record, run
+from factories import NOT_COMPARABLE, PIPELINE, around, fidelity, info, record, run
 
+from sdbench.results.fidelity import Fidelity
 from sdbench.results.record import Figure, Origin, Status, StopReason
 from sdbench.results.store import Run
 from sdbench.results.table import accepted_samples, latest_records, stage_medians, table
@@ -74,6 +75,34 @@ def test_a_memory_figure_comes_with_its_origin_or_its_reason(tmp_path):
     assert row["peak_device_used_bytes_origin"] == "inferred"
     assert row["peak_reserved_bytes"] is pd.NA
     assert row["peak_reserved_bytes_reason"] == "this device does not tell"
+
+
+def test_fidelity_comes_with_what_it_is_made_of_or_its_reason(tmp_path):
+    drawn = record(steps=2, fidelity=fidelity(0.75, worst=0.5))
+    stochastic = record(steps=4, fidelity=Fidelity(reason=NOT_COMPARABLE, is_degenerate=True))
+    rows = table(run(tmp_path, [drawn, stochastic]))
+    first, second = rows.iloc[0], rows.iloc[1]
+    # The pictures score 0.5 and 1.0, which is 30 and 50 dB on a scale from 10 to 50 dB.
+    assert (first["fidelity"], first["fidelity_worst"]) == (0.75, 0.5)
+    assert (first["psnr_db"], first["psnr_worst_db"]) == (40.0, 30.0)
+    assert (first["ssim"], first["ssim_worst"]) == (0.75, 0.5)
+    assert abs(first["latent_rmse"] - 0.15) < 1e-12
+    assert (first["floor_psnr_db"], first["ceiling_psnr_db"]) == (10.0, 50.0)
+    assert (first["numerical_psnr_db"], first["numerical_ssim"]) == (59.0, 0.999)
+    assert abs(first["numerical_latent_rmse"] - 0.015) < 1e-12
+    assert first["fidelity_reason"] is pd.NA
+    assert second["fidelity"] is pd.NA
+    assert second["psnr_db"] is pd.NA
+    assert second["fidelity_reason"] == NOT_COMPARABLE
+    assert list(rows["is_degenerate"]) == [False, True]
+
+
+def test_a_yes_or_no_stays_one_beside_gaps(tmp_path):
+    records = [record(steps=2, fidelity=fidelity(0.9)), record(steps=4, status=Status.OOM)]
+    rows = table(run(tmp_path, records))
+    assert str(rows["is_degenerate"].dtype) == "boolean"
+    assert rows["is_degenerate"].iloc[1] is pd.NA
+    assert str(rows["fidelity"].dtype) == "Float64"
 
 
 def test_stages_are_medians_and_stand_beside_what_really_ran(tmp_path):

@@ -72,6 +72,7 @@ class Recorder:
     def __init__(self) -> None:
         self.records: list[Record] = []
         self.phases: list[str] = []
+        self.notes: list[str] = []
         self.done_before = 0
 
     def begun(self, folder: Path, device: str, planned: int, done: int) -> None:
@@ -82,6 +83,9 @@ class Recorder:
 
     def finished(self, configuration: Configuration, record: Record) -> None:
         self.records.append(record)
+
+    def note(self, text: str) -> None:
+        self.notes.append(text)
 
 
 @pytest.fixture

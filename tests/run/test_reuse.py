@@ -19,10 +19,12 @@ from sdbench.suite.model import Inputs, Protocol, Suite
 
 from .conftest import Recorder
 
+PICTURE = Path(__file__).parents[2] / "suites" / "inputs" / "face.png"
 PIPELINE = {"builtin": "tiny"}
 SHARED = {"pipeline": PIPELINE, "steps": 2, "threads": 1}
 TURNED: dict[str, dict[str, Any]] = {
     "pipeline": {"pipeline": PIPELINE},
+    "task": {"task": "image-to-image"},
     "dtype": {"dtype": "bf16"},
     "offload": {"offload": "model"},
     "compile": {"compile": "default"},
@@ -34,6 +36,7 @@ TURNED: dict[str, dict[str, Any]] = {
     "attention_slicing": {"attention_slicing": "max"},
     "vae_slicing": {"vae_slicing": "on", "batch_size": 2},
     "vae_tiling": {"vae_tiling": "on", "height": 128, "width": 128},
+    "safety_checker": {"safety_checker": "off"},
     "steps": {"steps": 3},
     "height": {"height": 96, "width": 64},
     "width": {"height": 64, "width": 96},
@@ -46,7 +49,7 @@ NOT_ON_A_CPU_OR_THIS_TASK = {"offload", "tf32", "strength"}
 
 SUITE = Suite(
     name="reuse",
-    inputs=Inputs(prompts=("a cat",)),
+    inputs=Inputs(prompts=("a cat",), image=str(PICTURE)),
     fixed=SHARED,
     measure=Protocol(warmup=1, max_warmup=1, min_samples=1, max_samples=1),
 )

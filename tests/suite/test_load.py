@@ -9,7 +9,7 @@ from sdbench.errors import SdbenchError
 from sdbench.knobs.registry import KNOBS
 from sdbench.suite.errors import SuiteError
 from sdbench.suite.load import load_suite, suite_from_json
-from sdbench.suite.model import Axis, Inputs, Limits, Metric, Objective, Protocol, Suite, Task
+from sdbench.suite.model import Axis, Inputs, Limits, Metric, Objective, Protocol, Suite
 
 from .conftest import Load, Refusal
 
@@ -34,12 +34,24 @@ max_configurations: 20
 """
 
 
+def here(name: str) -> str:
+    """The path of a file beside the suite."""
+    return str(Path(name).absolute())
+
+
 def test_a_suite_in_full_dress_becomes_values_in_bytes_and_seconds(load: Load) -> None:
     assert load(FULL) == Suite(
         name="everything",
-        task=Task.IMAGE_TO_IMAGE,
-        inputs=Inputs(prompts=("a fox", "a hen"), negative_prompt="blurry", seed=7, image="in.png"),
-        fixed={"pipeline": {"builtin": "tiny"}, "strength": 0.5, "threads": 2, "height": 64},
+        inputs=Inputs(
+            prompts=("a fox", "a hen"), negative_prompt="blurry", seed=7, image=here("in.png")
+        ),
+        fixed={
+            "pipeline": {"builtin": "tiny"},
+            "task": "image-to-image",
+            "strength": 0.5,
+            "threads": 2,
+            "height": 64,
+        },
         axes=(
             Axis("scheduler", ("pndm", {"name": "euler", "use_karras_sigmas": True})),
             Axis("steps", (10, 20)),
@@ -57,6 +69,67 @@ def test_a_suite_in_full_dress_becomes_values_in_bytes_and_seconds(load: Load) -
 
 def test_a_pipeline_is_enough(load: Load) -> None:
     assert load("") == Suite(name="suite", fixed={"pipeline": {"builtin": "tiny"}})
+
+
+@pytest.mark.parametrize("knob", ["pipeline: tiny", "task: inpainting"])
+@pytest.mark.parametrize("section", ["fixed: {%s}", "axes: {%s}"])
+def test_a_knob_at_the_top_cannot_be_elsewhere_too(
+    refusal: Refusal, knob: str, section: str
+) -> None:
+    name, value = knob.split(": ")
+    word = section % (f"{name}: [{value}]" if "axes" in section else knob)
+    pipeline = "" if name == "pipeline" else "pipeline: tiny\n"
+    message = refusal(f"{knob}\n{word}\n", pipeline=pipeline)
+    assert f"{name}: given under {section[: section.index(':')]} too" in message
+
+
+def test_all_tasks_can_be_swept(load: Load) -> None:
+    (axis,) = load("axes: {task: [text-to-image, image-to-image, inpainting]}").axes
+    assert axis.values == ("text-to-image", "image-to-image", "inpainting")
+
+
+def test_a_suite_that_was_stored_with_its_task_at_the_top_is_read() -> None:
+    """Before the task was a knob, `Suite.to_json` dumped it beside the sections."""
+    stored = {**Suite(name="old", fixed={"pipeline": {"builtin": "tiny"}}).to_json()}
+    suite = suite_from_json({**stored, "task": "inpainting"})
+    assert suite.fixed == {"pipeline": {"builtin": "tiny"}, "task": "inpainting"}
+    assert suite_from_json(suite.to_json()) == suite
+
+
+def test_relative_paths_are_those_of_the_suites_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They were relative to wherever the command ran."""
+    (tmp_path / "suites").mkdir()
+    file = tmp_path / "suites" / "paths.yaml"
+    file.write_text(
+        "inputs: {image: in.png, mask: ../mask.png}\n"
+        "axes:\n"
+        "  pipeline:\n"
+        "    - {path: models/a}\n"
+        "    - {single_file: b.safetensors, config: ./config}\n"
+        "    - {single_file: 'https://hub.example/b.safetensors', config: owner/name}\n"
+        "    - {builtin: tiny, custom_pipeline: code.py}\n"
+        "    - {id: owner/name, custom_pipeline: a_community_pipeline}\n"
+        "    - {path: /absolute/folder}\n"
+        "exclude: [{pipeline: {path: models/a}}]\n"
+    )
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    suite = load_suite(Path("../suites/paths.yaml"))
+    folder = str(tmp_path / "suites")
+    assert suite.inputs.image == f"{folder}/in.png"
+    assert suite.inputs.mask == str(tmp_path / "mask.png")
+    assert suite.axes[0].values == (
+        {"path": f"{folder}/models/a"},
+        {"single_file": f"{folder}/b.safetensors", "config": f"{folder}/config"},
+        {"single_file": "https://hub.example/b.safetensors", "config": "owner/name"},
+        {"builtin": "tiny", "custom_pipeline": f"{folder}/code.py"},
+        {"id": "owner/name", "custom_pipeline": "a_community_pipeline"},
+        {"path": "/absolute/folder"},
+    )
+    assert suite.exclude == ({"pipeline": ({"path": f"{folder}/models/a"},)},)
+    assert suite_from_json(suite.to_json()) == suite
 
 
 @pytest.mark.parametrize("section", ["fixed: {pipeline: tiny}", "axes: {pipeline: [tiny]}"])
@@ -147,8 +220,8 @@ def test_an_error_ends_a_command_as_wrong_usage_and_carries_its_place(load: Load
 
 
 TOP_LEVEL = (
-    "name, pipeline, task, inputs, fixed, axes, exclude, include, measure, limits, objective, "
-    "max_configurations"
+    "name, pipeline, task, inputs, fixed, axes, exclude, include, measure, "
+    "fidelity, limits, objective, max_configurations"
 )
 SCHEDULERS = (
     "default, pndm, ddim, ddpm, euler, euler_karras, euler_a, heun, lms, lms_karras, dpmpp_2m, "

@@ -1,6 +1,46 @@
 "use strict";
 
 const byId = (id) => document.getElementById(id);
+const chosen = (id) => byId(id)?.value;
+const token = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+const escaped = (text) => text.replace(/[&<>]/g, (c) => ({ "&": "&amp;", "<": "&lt;", ">": "&gt;" })[c]);
+
+/* What the charts have in common */
+const SYMBOLS = ["circle", "square", "diamond", "triangle-up", "cross", "hexagon", "pentagon"];
+const COLOURS = 7;
+const plainAxis = () => ({
+  gridcolor: token("--line"), zerolinecolor: token("--line"), linecolor: token("--line"),
+  tickcolor: token("--line"), automargin: true, fixedrange: false,
+});
+const plainLayout = () => {
+  const family = getComputedStyle(document.body).fontFamily;
+  return {
+    paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", hovermode: "closest",
+    dragmode: window.matchMedia("(pointer: coarse)").matches ? false : "zoom",
+    font: { color: token("--ink"), size: 12, family },
+    margin: { l: 10, r: 12, t: 8, b: 10 },
+    legend: { orientation: "h", x: 0, y: 1, yanchor: "bottom", xanchor: "left", bgcolor: "rgba(0,0,0,0)" },
+    hoverlabel: { bgcolor: token("--page"), bordercolor: token("--line"), font: { color: token("--ink"), family }, align: "left", namelength: 0 },
+  };
+};
+const limitLine = (y) => ({
+  type: "line", xref: "paper", x0: 0, x1: 1, y0: y, y1: y, line: { color: token("--bad"), width: 1.5, dash: "dash" },
+});
+const limitLabel = (text, place) => ({
+  xref: "paper", x: 1, xanchor: "right", showarrow: false, text, font: { color: token("--bad"), size: 12 }, ...place,
+});
+
+/* Draws a chart, and again wherever a control, the colours or the page's size change */
+const keepDrawn = (target, draw, controls) => {
+  const PRINT_WIDTH_PX = 900; /* fits a landscape A4 page */
+  draw();
+  for (const id of controls) byId(id)?.addEventListener("change", draw);
+  window.matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
+  new ResizeObserver(() => Plotly.Plots.resize(target)).observe(target);
+  window.addEventListener("beforeprint", () => Plotly.relayout(target, { width: PRINT_WIDTH_PX }));
+  window.addEventListener("afterprint", () => Plotly.relayout(target, { width: null, autosize: true }));
+};
+const CHART_OPTIONS = { displaylogo: false, displayModeBar: false };
 
 /* Sorting and filtering of the table */
 (() => {
@@ -72,131 +112,4 @@ const byId = (id) => document.getElementById(id);
     }
     byId("copied").textContent = copied ? "Copied" : "Selected: copy it with your keyboard";
   });
-})();
-
-/* The scatter of latency per image against memory */
-(() => {
-  const target = byId("chart");
-  if (!target || typeof Plotly === "undefined") return;
-  const data = JSON.parse(byId("chart-data").textContent);
-  const MEBI = 2 ** 20;
-  const PRINT_WIDTH_PX = 900; /* fits a landscape A4 page */
-  const SYMBOLS = ["circle", "square", "diamond", "triangle-up", "cross", "x", "pentagon"];
-  const dark = window.matchMedia("(prefers-color-scheme: dark)");
-  const token = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
-  const escaped = (text) => text.replace(/[&<>]/g, (c) => ({ "&": "&amp;", "<": "&lt;", ">": "&gt;" })[c]);
-  const byKey = new Map(data.points.map((point) => [point.key, point]));
-  const chosen = (id) => byId(id)?.value;
-
-  const hover = (point, figure) => [
-    `<b>${escaped(point.settings.join(", ")) || "the only configuration"}</b>`,
-    escaped(point.latency_text),
-    escaped(point.p95_text),
-    ...data.figures.filter(({ name }) => point.memory[name] !== null)
-      .map(({ name, label }) => `${escaped(point.memory_text[name])} ${escaped(label)}`),
-    point.status === "ok" ? "" : `status: ${escaped(point.status)}`,
-  ].filter(Boolean).join("<br>");
-
-  const groups = (knob) => {
-    const found = new Map();
-    data.points.forEach((point) => {
-      const value = point.knobs[knob] ?? "";
-      found.set(value, [...(found.get(value) ?? []), point]);
-    });
-    return [...found].sort(([a], [b]) => a.localeCompare(b, "en", { numeric: true }));
-  };
-
-  const frontierTraces = (figure, unit) => data.frontiers.map(({ keys }) => {
-    const points = keys[figure].map((key) => byKey.get(key));
-    return {
-      type: "scatter", mode: "lines", x: points.map((p) => p.latency_s),
-      y: points.map((p) => p.memory[figure] / unit), showlegend: false, hoverinfo: "skip",
-      line: { color: token("--muted"), width: 1.5, shape: "linear" },
-    };
-  });
-
-  const pointTraces = (figure, unit, knob) => groups(knob).map(([value, all], index) => {
-    const points = all.filter((point) => point.memory[figure] !== null)
-      .sort((a, b) => b.is_feasible - a.is_feasible);
-    const symbol = SYMBOLS[index % SYMBOLS.length];
-    const onFrontier = new Set(data.frontiers.flatMap(({ keys }) => keys[figure]));
-    const colour = token(`--s${index % 7}`);
-    return {
-      type: "scatter", mode: "markers", name: escaped(value || "configurations"),
-      x: points.map((p) => p.latency_s), y: points.map((p) => p.memory[figure] / unit),
-      text: points.map((p) => hover(p, figure)), hovertemplate: "%{text}<extra></extra>",
-      error_x: {
-        type: "data", symmetric: false, thickness: 1, width: 0, color: colour,
-        array: points.map((p) => (p.high_s === null ? 0 : p.high_s - p.latency_s)),
-        arrayminus: points.map((p) => (p.low_s === null ? 0 : p.latency_s - p.low_s)),
-      },
-      marker: {
-        color: colour, symbol: points.map((p) => (p.is_feasible ? symbol : `${symbol}-open`)),
-        size: points.map((p) => (onFrontier.has(p.key) ? 11 : 8)),
-        opacity: points.map((p) => (onFrontier.has(p.key) ? 1 : 0.65)),
-        line: { width: points.map((p) => (p.is_feasible ? 0 : 1.5)), color: colour },
-      },
-    };
-  });
-
-  const recommendedTrace = (figure, unit) => {
-    const points = data.points.filter((p) => p.is_recommended && p.memory[figure] !== null);
-    return {
-      type: "scatter", mode: "markers", name: "recommended", hoverinfo: "skip",
-      x: points.map((p) => p.latency_s), y: points.map((p) => p.memory[figure] / unit),
-      marker: { symbol: "star", size: 19, color: token("--ink"), line: { width: 1.5, color: token("--page") } },
-    };
-  };
-
-  const draw = () => {
-    const figure = chosen("figure");
-    const values = data.points.map((p) => p.memory[figure]).filter((bytes) => bytes !== null);
-    const largest = Math.max(...values);
-    const [unit, unitName] = largest >= 1024 * MEBI ? [1024 * MEBI, "GiB"] : [MEBI, "MiB"];
-    const showsLimit = data.limit_bytes !== null && data.limit_bytes < 2 * largest;
-    const top = 1.08 * Math.max(largest, showsLimit ? data.limit_bytes : 0) / unit;
-    const ink = token("--ink");
-    const axis = {
-      gridcolor: token("--line"), zerolinecolor: token("--line"), linecolor: token("--line"),
-      tickcolor: token("--line"), automargin: true, fixedrange: false,
-    };
-    const shapes = [];
-    const annotations = [];
-    const limitLabel = escaped(figure === "peak_memory_bytes" ? data.limit_label ?? "" : `${data.limit_label} (for peak memory)`);
-    if (showsLimit) {
-      const limit = data.limit_bytes / unit;
-      shapes.push({ type: "line", xref: "paper", x0: 0, x1: 1, y0: limit, y1: limit, line: { color: token("--bad"), width: 1.5, dash: "dash" } });
-      annotations.push({ xref: "paper", x: 1, xanchor: "right", y: limit, yanchor: "bottom", showarrow: false, text: limitLabel, font: { color: token("--bad"), size: 12 } });
-    } else if (data.limit_bytes !== null) {
-      annotations.push({ xref: "paper", x: 1, xanchor: "right", yref: "paper", y: 1, yanchor: "top", showarrow: false, text: `${limitLabel} lies above the chart`, font: { color: token("--bad"), size: 12 } });
-    }
-    if (data.frontiers.length > 1) {
-      data.frontiers.forEach(({ label, keys }) => {
-        const last = byKey.get(keys[figure].at(-1));
-        if (last) annotations.push({ x: last.latency_s, y: last.memory[figure] / unit, text: escaped(label), showarrow: false, xanchor: "left", yanchor: "top", xshift: 8, yshift: -2, font: { color: token("--muted"), size: 12 } });
-      });
-    }
-    const traces = [...frontierTraces(figure, unit), ...pointTraces(figure, unit, chosen("colour-by")), recommendedTrace(figure, unit)];
-    const label = data.figures.find(({ name }) => name === figure).label;
-    Plotly.react(target, traces, {
-      paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", hovermode: "closest",
-      dragmode: window.matchMedia("(pointer: coarse)").matches ? false : "zoom",
-      font: { color: ink, size: 12, family: getComputedStyle(document.body).fontFamily },
-      margin: { l: 10, r: 12, t: 8, b: 10 },
-      xaxis: { ...axis, title: { text: "latency an image (s)" }, rangemode: "tozero" },
-      yaxis: { ...axis, title: { text: `${label} (${unitName})` }, range: [0, top] },
-      legend: { orientation: "h", x: 0, y: 1, yanchor: "bottom", xanchor: "left", bgcolor: "rgba(0,0,0,0)" },
-      hoverlabel: { bgcolor: token("--page"), bordercolor: token("--line"), font: { color: ink, family: getComputedStyle(document.body).fontFamily }, align: "left", namelength: 0 },
-      shapes, annotations,
-    }, {
-      displaylogo: false, displayModeBar: false,
-    });
-  };
-
-  draw();
-  for (const id of ["figure", "colour-by"]) byId(id)?.addEventListener("change", draw);
-  dark.addEventListener("change", draw);
-  new ResizeObserver(() => Plotly.Plots.resize(target)).observe(target);
-  window.addEventListener("beforeprint", () => Plotly.relayout(target, { width: PRINT_WIDTH_PX }));
-  window.addEventListener("afterprint", () => Plotly.relayout(target, { width: null, autosize: true }));
 })();

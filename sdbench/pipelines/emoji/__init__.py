@@ -1,0 +1,1 @@
+"""The embedded pipeline that draws emoji: its weights, and what trained them."""

@@ -1,0 +1,60 @@
+from factories import NOT_COMPARABLE, fidelity, record, run
+
+from sdbench.report.rows import Cell, TableView
+from sdbench.report.view import report_view
+from sdbench.results.fidelity import Fidelity
+from sdbench.results.record import Record, Status
+
+
+def table(tmp_path, records: list[Record]) -> TableView:
+    return report_view(run(tmp_path, records)).table
+
+
+def cells(view: TableView, label: str) -> list[Cell]:
+    at = [column.label for column in view.columns].index(label)
+    return [row.cells[at] for row in view.rows]
+
+
+def test_fidelity_worst_picture_and_numerical_error_have_columns_that_sort(tmp_path):
+    view = table(tmp_path, [record(steps=s, fidelity=fidelity(s / 10, 0.1)) for s in (9, 4)])
+    assert [(c.text, c.sort) for c in cells(view, "fidelity")] == [("0.90", 0.9), ("0.40", 0.4)]
+    assert [c.text for c in cells(view, "worst picture")] == ["0.10", "0.10"]
+    # The median of 58 and 60 dB.
+    assert [(c.text, c.sort) for c in cells(view, "numerical error")] == [("59.0 dB", 59.0)] * 2
+
+
+def test_a_fidelity_that_is_absent_is_a_dash_with_the_reason(tmp_path):
+    records = [
+        record(steps=9, fidelity=fidelity(0.9)),
+        record(
+            steps=4,
+            fidelity=Fidelity(reason=NOT_COMPARABLE, numerical_reason="fp32 does not fit"),
+        ),
+    ]
+    view = table(tmp_path, records)
+    absent = cells(view, "fidelity")[1]
+    assert (absent.text, absent.sort, absent.remark) == ("–", None, NOT_COMPARABLE)
+    assert cells(view, "numerical error")[1].remark == "fp32 does not fit"
+    assert NOT_COMPARABLE in view.remarks
+
+
+def test_a_degenerate_picture_is_marked(tmp_path):
+    records = [
+        record(steps=9, fidelity=fidelity(0.9)),
+        record(steps=4, fidelity=fidelity(0.1, is_degenerate=True)),
+    ]
+    assert [c.detail for c in cells(table(tmp_path, records), "fidelity")] == [None, "degenerate"]
+
+
+def test_a_round_that_ended_early_says_so_in_its_status_alone(tmp_path):
+    records = [record(steps=9, fidelity=fidelity(0.9)), record(steps=4, status=Status.OOM)]
+    assert cells(table(tmp_path, records), "fidelity")[1] == Cell("–")
+
+
+def test_a_fidelity_that_nobody_has_is_said_once(tmp_path):
+    off = Fidelity.absent("the suite says `fidelity: off`")
+    view = table(tmp_path, [record(steps=s, fidelity=off) for s in (4, 9)])
+    assert "fidelity" not in [column.label for column in view.columns]
+    assert ("fidelity", "not available: the suite says `fidelity: off`") in [
+        (fact.label, fact.text) for fact in view.shared
+    ]
