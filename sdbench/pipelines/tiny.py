@@ -48,7 +48,7 @@ def build_pipeline(dtype: torch.dtype = torch.float32) -> StableDiffusionPipelin
             text_encoder=_text_encoder(tokenizer),
             tokenizer=tokenizer,
             unet=_unet(),
-            scheduler=_scheduler(),
+            scheduler=scheduler(),
             safety_checker=safety_checker(len(tokenizer)),
             feature_extractor=feature_extractor(),
         )
@@ -107,9 +107,13 @@ def _vae() -> AutoencoderKL:
     ).eval()
 
 
-def _scheduler() -> PNDMScheduler:
-    """The scheduler that Stable Diffusion 1.x ships."""
-    return PNDMScheduler(
+def scheduler() -> PNDMScheduler:
+    """The scheduler that Stable Diffusion 1.x ships.
+
+    PNDM knows no ``clip_sample``, but those that are made from its configuration do, and would
+    clip the latents (DDIM then draws another picture, however many steps it takes).
+    """
+    shipped = PNDMScheduler(
         num_train_timesteps=1000,
         beta_start=0.00085,
         beta_end=0.012,
@@ -118,6 +122,8 @@ def _scheduler() -> PNDMScheduler:
         set_alpha_to_one=False,
         steps_offset=1,
     )
+    shipped.register_to_config(clip_sample=False)
+    return shipped
 
 
 def feature_extractor() -> CLIPImageProcessorPil:

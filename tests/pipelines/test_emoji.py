@@ -62,6 +62,7 @@ def test_it_is_a_stable_diffusion_1_with_all_its_parts(pipe: Any) -> None:
     }
     assert pipe.scheduler.config.steps_offset == 1
     assert pipe.scheduler.config.skip_prk_steps is True
+    assert pipe.scheduler.config.clip_sample is False, "or DDIM clips the latents"
     assert pipe.tokenizer.model_max_length == 77
 
 

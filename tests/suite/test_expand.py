@@ -157,7 +157,7 @@ def test_a_suite_that_excludes_everything_is_refused() -> None:
     )
 
 
-@pytest.mark.parametrize(("name", "count"), [("demo", 48), ("sd15", 216)])
+@pytest.mark.parametrize(("name", "count"), [("demo", 32), ("sd15", 216)])
 def test_the_suites_of_the_repository_expand(name: str, count: int) -> None:
     expanded = configurations(load_suite(SUITES / f"{name}.yaml"))
 

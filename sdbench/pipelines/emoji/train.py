@@ -30,7 +30,6 @@ import torch
 from diffusers import (
     AutoencoderKL,
     DDPMScheduler,
-    PNDMScheduler,
     StableDiffusionPipeline,
     UNet2DConditionModel,
 )
@@ -40,7 +39,7 @@ from torch.nn import functional
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
 from sdbench.pipelines.emoji.samples import draw, draw_samples
-from sdbench.pipelines.tiny import feature_extractor, safety_checker
+from sdbench.pipelines.tiny import feature_extractor, safety_checker, scheduler
 
 SEED = 0
 IMAGE_PIXELS = 64
@@ -189,13 +188,7 @@ def assemble(stages: Path, tokenizer: CLIPTokenizer) -> StableDiffusionPipeline:
         text_encoder=CLIPTextModel.from_pretrained(last / "text_encoder").eval(),
         tokenizer=tokenizer,
         unet=UNet2DConditionModel.from_pretrained(last / "unet").eval(),
-        scheduler=PNDMScheduler(
-            num_train_timesteps=1000,
-            skip_prk_steps=True,
-            set_alpha_to_one=False,
-            steps_offset=1,
-            **BETAS,
-        ),
+        scheduler=scheduler(),
         safety_checker=safety_checker(len(tokenizer)),
         feature_extractor=feature_extractor(),
     )
