@@ -315,7 +315,7 @@ def test_a_reference_in_the_trap_is_refused(
     judged: Callable[..., Run], folder: Path, recorder: Recorder
 ) -> None:
     trapped = ", reference_scheduler: {name: dpmpp_2m, timestep_spacing: leading}"
-    text = REAL.format(folder=folder, steps=100, reference=trapped, measure=FAST, scheduler="euler")
+    text = REAL.format(folder=folder, steps=10, reference=trapped, measure=FAST, scheduler="euler")
     text = text.replace("axes:", "axes:\n  steps: [2]")
 
     run = judged(text, device="cpu")
