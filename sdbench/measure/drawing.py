@@ -8,6 +8,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -59,11 +60,12 @@ class Drawing:
             OSError: There is none.
             ValueError: The file is damaged.
         """
-        with np.load(path, allow_pickle=False) as arrays:
-            solver = json.loads(arrays["solver"].tobytes())
-            return cls(
-                pictures=arrays["pictures"], latents=arrays["latents"], solver=Solver(**solver)
-            )
+        try:
+            with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
+                solver = Solver(**json.loads(arrays["solver"].tobytes()))
+                return cls(pictures=arrays["pictures"], latents=arrays["latents"], solver=solver)
+        except (BadZipFile, EOFError, KeyError, TypeError) as error:
+            raise ValueError(f"{path} is no drawing: remove it ({error})") from None
 
 
 def draw(call: Call, subjects: Sequence[Subject]) -> Drawing:

@@ -30,6 +30,10 @@ from sdbench.run.messages import Drawn
 from sdbench.suite.configuration import Configuration
 from sdbench.suite.model import FidelityProtocol, Inputs
 
+_CANNOT_COMPARE = (OSError, ValueError)
+"""Pictures too small or of different sizes, and a file that is damaged or cannot be written: they
+cost a fidelity, not the sweep."""
+
 _RANDOM_WEIGHTS = "the weights are random: their pictures are noise, near to nothing"
 _OFF = "the suite says `fidelity: off`"
 
@@ -77,7 +81,10 @@ class Judge:
         ]
         contents = {_content_key(configuration): configuration for configuration in unjudged}
         for key, configuration in contents.items():
-            self._references[key] = self._reference(configuration, self._protocol)
+            try:
+                self._references[key] = self._reference(configuration, self._protocol)
+            except _CANNOT_COMPARE as error:
+                self._references[key] = f"no reference: {error}"
         for configuration in unjudged:
             if not _is_plain(configuration):
                 self._twin(configuration, self._protocol)
@@ -91,7 +98,10 @@ class Judge:
         key = _picture_key(configuration)
         if key not in self._judged:
             assert self._protocol is not None
-            self._judged[key] = self._judge(configuration, self._protocol)
+            try:
+                self._judged[key] = self._judge(configuration, self._protocol)
+            except _CANNOT_COMPARE as error:
+                self._judged[key] = Fidelity.absent(f"cannot be compared: {error}"), ()
         fidelity, notes = self._judged[key]
         return replace(record, fidelity=fidelity, notes=(*record.notes, *notes))
 

@@ -47,3 +47,12 @@ def test_a_drawing_is_read_as_it_was_written(tmp_path: Path) -> None:
 def test_a_drawing_that_is_not_there_is_an_os_error(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="nothing"):
         Drawing.load(tmp_path / "nothing.npz")
+
+
+@pytest.mark.parametrize("content", [b"", b"PK\x03\x04 cut off", b"no archive"])
+def test_a_damaged_drawing_is_a_value_error(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "damaged.npz"
+    path.write_bytes(content)
+
+    with pytest.raises(ValueError):  # noqa: PT011
+        Drawing.load(path)

@@ -230,6 +230,21 @@ def test_without_memory_for_a_reference_the_rest_is_measured(
     assert half.fidelity.is_degenerate is False
 
 
+def test_a_damaged_drawing_costs_fidelity_and_not_the_sweep(
+    judged: Callable[..., Run], tmp_path: Path
+) -> None:
+    judged()
+    for path in (tmp_path / "results/.references").iterdir():
+        path.write_bytes(b"PK\x03\x04 cut off")
+
+    run = judged()
+
+    assert [record.status for record in run.records] == [Status.OK] * 16
+    for record in run.records:
+        assert record.fidelity.score is None
+        assert "is no drawing: remove it" in str(record.fidelity.reason)
+
+
 def test_prompts_are_filled_up_to_four_and_a_swept_prompt_stands_alone(
     judged: Callable[..., Run],
 ) -> None:

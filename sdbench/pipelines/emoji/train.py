@@ -134,7 +134,7 @@ class Picture:
 
 
 def main() -> None:
-    """Trains both stages and writes the pipeline's folder."""
+    """Trains what is not trained yet and writes the pipeline's folder."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("package", type=Path, help="the unpacked npm package")
     parser.add_argument("out", type=Path, help="the folder to write")
