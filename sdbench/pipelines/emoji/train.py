@@ -16,14 +16,12 @@ from __future__ import annotations
 import argparse
 import copy
 import json
-import math
 import random
 import string
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy
 import torch
@@ -33,35 +31,29 @@ from diffusers import (
     StableDiffusionPipeline,
     UNet2DConditionModel,
 )
-from PIL import Image
 from torch import Tensor, nn
 from torch.nn import functional
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
+from sdbench.pipelines.emoji.optimization import Average, cosine, gradient_loss, parameters, report
+from sdbench.pipelines.emoji.pictures import (
+    IMAGE_PIXELS,
+    Picture,
+    all_views,
+    load_pictures,
+    shifted,
+)
 from sdbench.pipelines.emoji.samples import draw, draw_samples
 from sdbench.pipelines.tiny import feature_extractor, safety_checker, scheduler
 
 SEED = 0
-IMAGE_PIXELS = 64
 TOKENS = 77
 TEXT_WIDTH = 128
 VOCABULARY = 640
-SHIFTS_PIXELS = ((0, 0), (-3, 3), (3, -3))
-"""Down and right: with its mirror image a picture has six views. With fifty of them, a thousand
-steps did not get the denoiser below a loss of 0.13, and its pictures stayed blots."""
-TEMPLATES = (
-    "{subject}",
-    "{article} {subject}",
-    "an emoji of {article} {subject}",
-    "a picture of {article} {subject}",
-    "a drawing of {article} {subject} on white",
-)
 BETAS = {"beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear"}
 TOKENIZER = Path(__file__).with_name("tokenizer")
 """Made once by `build_tokenizer`, and kept: learning the merges again breaks ties otherwise in each
 process, and weights belong to the merges they were trained with."""
-
-SUBJECTS = Path(__file__).with_name("subjects.txt")
 
 
 @dataclass(frozen=True)
@@ -108,29 +100,6 @@ ROUNDS = (
 )
 """Each round goes on from where the one before it ended: after the first, some captions still drew
 other subjects."""
-
-
-@dataclass(frozen=True)
-class Picture:
-    """A subject and its picture.
-
-    Attributes:
-        subject: Such as ``red apple``.
-        pixels: Float tensor [3, 64, 64] in -1..1, on white.
-    """
-
-    subject: str
-    pixels: Tensor
-
-    @property
-    def prompt(self) -> str:
-        """The caption as a sentence."""
-        return self.captions()[2]
-
-    def captions(self) -> list[str]:
-        """What may be said of it."""
-        article = "an" if self.subject[0] in "aeiou" else "a"
-        return [template.format(subject=self.subject, article=article) for template in TEMPLATES]
 
 
 def main() -> None:
@@ -193,22 +162,6 @@ def assemble(stages: Path, tokenizer: CLIPTokenizer) -> StableDiffusionPipeline:
         feature_extractor=feature_extractor(),
     )
     return pipe.to(torch.float16, silence_dtype_warnings=True)
-
-
-def load_pictures(package: Path) -> list[Picture]:
-    """The pictures of ``subjects.txt``: lines of a short name and, after a tab, the subject."""
-    entries = json.loads((package / "emoji.json").read_text())
-    files = {entry["short_name"]: entry["image"] for entry in entries}
-    pictures = []
-    for line in SUBJECTS.read_text().splitlines():
-        short_name, subject = line.split("\t")
-        with Image.open(package / "img" / "google" / "64" / files[short_name]) as image:
-            drawn = image.convert("RGBA").resize((IMAGE_PIXELS, IMAGE_PIXELS))
-        white = Image.new("RGBA", drawn.size, "white")
-        white.alpha_composite(drawn)
-        pixels = torch.from_numpy(numpy.asarray(white.convert("RGB")).copy())
-        pictures.append(Picture(subject, pixels.permute(2, 0, 1).float() / 127.5 - 1))
-    return pictures
 
 
 def build_tokenizer(pictures: list[Picture]) -> CLIPTokenizer:
@@ -424,28 +377,6 @@ def all_latents(pictures: list[Picture], vae: AutoencoderKL) -> Tensor:
     return torch.stack(found)
 
 
-def all_views(pixels: Tensor) -> Iterator[Tensor]:
-    """Every shift of a picture, and of its mirror image."""
-    for view in (pixels, pixels.flip(-1)):
-        for down, right in SHIFTS_PIXELS:
-            yield moved(view, down, right)
-
-
-def shifted(pixels: Tensor, largest: int) -> Tensor:
-    """A picture moved at random, and mirrored half of the time."""
-    if random.random() < 0.5:
-        pixels = pixels.flip(-1)
-    return moved(pixels, random.randint(-largest, largest), random.randint(-largest, largest))
-
-
-def moved(pixels: Tensor, down: int, right: int) -> Tensor:
-    """A picture [3, 64, 64] moved over white."""
-    margin = max(abs(down), abs(right))
-    padded = functional.pad(pixels, (margin,) * 4, value=1.0)
-    top, left = margin - down, margin - right
-    return padded[:, top : top + IMAGE_PIXELS, left : left + IMAGE_PIXELS]
-
-
 def caption_tokens(pictures: list[Picture], tokenizer: CLIPTokenizer) -> Tensor:
     """Token ids [subjects, captions, 77]."""
     return torch.stack([token_ids(tokenizer, picture.captions()) for picture in pictures])
@@ -458,48 +389,6 @@ def token_ids(tokenizer: CLIPTokenizer, texts: list[str]) -> Tensor:
     )
     ids: Tensor = encoded.input_ids
     return ids
-
-
-def gradient_loss(drawn: Tensor, wanted: Tensor) -> Tensor:
-    """Mean absolute error of the differences of neighbouring pixels, both ways."""
-    error = drawn - wanted
-    return error.diff(dim=-1).abs().mean() + error.diff(dim=-2).abs().mean()
-
-
-class Average:
-    """An exponential moving average of a model's parameters that warms up."""
-
-    def __init__(self, model: Any, decay: float = 0.998) -> None:
-        self.model = copy.deepcopy(model).eval()
-        self._decay = decay
-
-    def update(self, model: nn.Module, step: int) -> None:
-        """Takes in the parameters after a step."""
-        decay = min(self._decay, (1 + step) / (10 + step))
-        pairs = zip(self.model.parameters(), model.parameters(), strict=True)
-        with torch.no_grad():
-            for kept, new in pairs:
-                kept.lerp_(new, 1 - decay)
-
-
-def cosine(optimizer: torch.optim.Optimizer, steps: int, warmup: int = 100) -> Any:
-    """A short linear rise, then half a cosine down to nothing."""
-    return torch.optim.lr_scheduler.LambdaLR(
-        optimizer,
-        lambda step: min(1.0, (step + 1) / warmup) * 0.5 * (1 + math.cos(math.pi * step / steps)),
-    )
-
-
-def parameters(model: nn.Module) -> int:
-    """How many numbers a model has."""
-    return sum(parameter.numel() for parameter in model.parameters())
-
-
-def report(stage: str, step: int, steps: int, loss: Tensor, started: float) -> None:
-    """A line every hundred steps."""
-    if (step + 1) % 100 == 0:
-        seconds = time.perf_counter() - started
-        print(f"{stage} {step + 1}/{steps}: loss {float(loss):.4f}, {seconds:.0f} s", flush=True)
 
 
 if __name__ == "__main__":
