@@ -9,7 +9,8 @@ from typing import Any
 
 from sdbench.pipelines.base import Solver
 from sdbench.results.fidelity import Agreement, Fidelity, Reference, Subject
-from sdbench.results.record import Figure, Record, Status, StopReason
+from sdbench.results.figure import Figure
+from sdbench.results.record import Record, Status, StopReason
 from sdbench.results.store import Run, RunInfo, RunWriter, read_run
 from sdbench.suite.configuration import Configuration
 from sdbench.suite.model import Suite

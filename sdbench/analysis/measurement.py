@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from sdbench.analysis.planned import planned_knobs
 from sdbench.jsontypes import JsonValue
 from sdbench.results.fidelity import Fidelity
-from sdbench.results.record import Figure, Record, Status
+from sdbench.results.figure import Figure
+from sdbench.results.record import Record, Status
 from sdbench.results.store import Run
 from sdbench.results.table import (
     MEMORY_FIGURES,

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from sdbench.jsontypes import JsonValue
-from sdbench.results.record import Figure
+from sdbench.results.figure import Figure
 
 OTHER_STAGE = "other"
 """What of a call belongs to no named stage."""

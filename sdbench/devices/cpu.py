@@ -15,7 +15,7 @@ from sdbench.devices.base import DeviceState, MemoryPeaks, MemoryWatch
 from sdbench.devices.host_memory import PeakRss
 from sdbench.devices.tensor_bytes import TensorBytes
 from sdbench.jsontypes import JsonValue
-from sdbench.results.record import Figure
+from sdbench.results.figure import Figure
 
 _CPU_INFO = Path("/proc/cpuinfo")
 

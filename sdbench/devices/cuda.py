@@ -15,7 +15,7 @@ from sdbench.devices.base import OTHER_STAGE, DeviceState, MemoryPeaks, MemoryWa
 from sdbench.devices.host_memory import PeakRss
 from sdbench.devices.nvml import NvmlMonitor
 from sdbench.jsontypes import JsonValue
-from sdbench.results.record import Figure
+from sdbench.results.figure import Figure
 
 _LIBRARY_FAILURES = ("CUDA error: out of memory", "_STATUS_ALLOC_FAILED")
 """How the driver, cuBLAS and cuDNN say that memory ran out, past torch's allocator."""

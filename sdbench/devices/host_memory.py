@@ -7,7 +7,7 @@ import ctypes
 import re
 from pathlib import Path
 
-from sdbench.results.record import Figure
+from sdbench.results.figure import Figure
 
 _STATUS = Path("/proc/self/status")
 _CLEAR_REFS = Path("/proc/self/clear_refs")

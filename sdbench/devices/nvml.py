@@ -10,7 +10,7 @@ import pynvml
 
 from sdbench.devices.base import DeviceState
 from sdbench.jsontypes import JsonValue
-from sdbench.results.record import Figure
+from sdbench.results.figure import Figure
 
 
 class NvmlMonitor:

@@ -19,7 +19,7 @@ from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from sdbench.devices.base import OTHER_STAGE, DeviceState, MemoryPeaks, MemoryWatch
 from sdbench.errors import SdbenchError
 from sdbench.jsontypes import JsonValue
-from sdbench.results.record import Figure
+from sdbench.results.figure import Figure
 from sdbench.units import GIB, MIB
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from sdbench.devices.base import Device, MemoryPeaks
 from sdbench.pipelines.base import Call
-from sdbench.results.record import Figure, Origin
+from sdbench.results.figure import Figure, Origin
 
 
 def measure_memory(call: Call, device: Device) -> tuple[MemoryPeaks, Sequence[Any]]:

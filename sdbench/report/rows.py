@@ -10,7 +10,8 @@ from sdbench.analysis.measurement import Measurement
 from sdbench.analysis.wording import FIGURE_WORDS, estimate_text, interval_text, score_text
 from sdbench.knobs.registry import KNOBS
 from sdbench.results.fidelity import Fidelity
-from sdbench.results.record import NOT_REACHED, Figure, Origin
+from sdbench.results.figure import Figure, Origin
+from sdbench.results.record import NOT_REACHED
 from sdbench.results.table import MEMORY_FIGURES, attention_processors, scheduler_class
 from sdbench.statistics import Estimate
 from sdbench.units import format_bytes

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
@@ -12,7 +11,10 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from sdbench.jsontypes import JsonValue
+from sdbench.results.device_memory import DeviceMemory
 from sdbench.results.fidelity import Fidelity
+from sdbench.results.figure import Figure
+from sdbench.results.out_of_memory import OutOfMemory
 
 RECORD_SCHEMA = 1
 """Version of the record format. Readers accept every version up to this one."""
@@ -43,53 +45,8 @@ class StopReason(str, Enum):
     THROTTLED = "throttled"
 
 
-class Origin(str, Enum):
-    """Where a figure comes from."""
-
-    MEASURED = "measured"
-    INFERRED = "inferred"
-    PREDICTED = "predicted"
-    DERIVED = "derived"
-
-
-@dataclass(frozen=True, slots=True)
-class Figure:
-    """A value with its origin, or the reason why there is none.
-
-    Attributes:
-        value: The value in the unit that the field's name carries, or None.
-        origin: Where the value comes from; None where there is none.
-        reason: Why there is no value, or a remark on the one there is.
-
-    Raises:
-        ValueError: The value is not finite, has no origin, or is absent without a reason.
-    """
-
-    value: float | int | None
-    origin: Origin | None = None
-    reason: str | None = None
-
-    def __post_init__(self) -> None:
-        if self.value is None:
-            if self.origin is not None or not self.reason:
-                raise ValueError("a figure without a value has a reason, and no origin")
-        elif self.origin is None:
-            raise ValueError("a figure with a value has an origin")
-        elif not math.isfinite(self.value):
-            raise ValueError(f"a figure is finite or absent, not {self.value}")
-
-    @classmethod
-    def measured(cls, value: float | int, remark: str | None = None) -> Figure:
-        """A figure that was measured."""
-        return cls(value, Origin.MEASURED, remark)
-
-    @classmethod
-    def absent(cls, reason: str) -> Figure:
-        """No figure, and why."""
-        return cls(None, None, reason)
-
-
 NOT_REACHED = Figure.absent("the round ended before it was measured")
+NOT_PREDICTED = Figure.absent("it was not predicted")
 NO_FIDELITY = Fidelity.absent("the round ended before it was measured")
 
 
@@ -127,6 +84,11 @@ class Record:
             its context and what its libraries hold.
         peak_rss_bytes: Peak resident memory of the worker process on the host.
         stage_peak_allocated_bytes: ``peak_allocated_bytes`` within each stage.
+        load_peak_allocated_bytes: The same of loading, where this round had to load.
+        predicted_allocated_bytes: What it was expected to be before the round.
+        device_memory: Who used how much of the device meanwhile; None where no driver tells.
+        energy_per_image_joules: Energy that the device took for one image.
+        out_of_memory: Where memory ran out, and what the allocator said; None where it did not.
         device_state: Clocks, temperature, power before and after, where the device tells.
         fidelity: What the configuration does to the picture.
         effective: What really ran: classes, attention processors, data types.
@@ -158,6 +120,11 @@ class Record:
     peak_device_used_bytes: Figure = NOT_REACHED
     peak_rss_bytes: Figure = NOT_REACHED
     stage_peak_allocated_bytes: Mapping[str, int] = field(default_factory=dict)
+    load_peak_allocated_bytes: Figure = NOT_REACHED
+    predicted_allocated_bytes: Figure = NOT_PREDICTED
+    device_memory: DeviceMemory | None = None
+    energy_per_image_joules: Figure = NOT_REACHED
+    out_of_memory: OutOfMemory | None = None
     device_state: Mapping[str, JsonValue] = field(default_factory=dict)
     fidelity: Fidelity = NO_FIDELITY
     effective: Mapping[str, Any] = field(default_factory=dict)

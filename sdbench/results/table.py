@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 from sdbench.jsontypes import JsonValue, canonical_json
 from sdbench.knobs.registry import KNOBS
 from sdbench.results.fidelity import Fidelity
-from sdbench.results.record import Figure, Record, Status
+from sdbench.results.figure import Figure
+from sdbench.results.record import Record, Status
 from sdbench.results.store import Run
 from sdbench.statistics import median_estimate, quantile
 

@@ -6,7 +6,7 @@ import pytest
 
 from sdbench.devices import host_memory
 from sdbench.devices.host_memory import PeakRss
-from sdbench.results.record import Origin
+from sdbench.results.figure import Origin
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import pynvml
 import pytest
 
 from sdbench.devices.nvml import NvmlMonitor
-from sdbench.results.record import Origin
+from sdbench.results.figure import Origin
 
 UUID = "2b1d4f6c-0000-1111-2222-333344445555"
 USED_BYTES = 3 << 30

@@ -9,7 +9,7 @@ from tiny_pipelines import build, configuration, pipeline, shared
 
 from sdbench.devices.cpu import CpuDevice
 from sdbench.measure.memory import measure_memory
-from sdbench.results.record import Origin
+from sdbench.results.figure import Origin
 
 
 def test_peaks_are_those_of_a_call_of_its_own(

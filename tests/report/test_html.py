@@ -8,7 +8,8 @@ from factories import PIPELINE, REFERENCE, around, fidelity, record, run, unscor
 from sdbench.report.html import html, island, write_html
 from sdbench.report.view import report_view
 from sdbench.results.fidelity import Subject
-from sdbench.results.record import Figure, Origin, Status
+from sdbench.results.figure import Figure, Origin
+from sdbench.results.record import Status
 from sdbench.suite.model import Inputs, Limits, Suite
 from sdbench.units import MIB
 

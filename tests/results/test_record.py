@@ -8,15 +8,8 @@ from factories import fidelity
 from pydantic import ValidationError
 
 from sdbench.results.fidelity import Fidelity
-from sdbench.results.record import (
-    NOT_REACHED,
-    RECORD_SCHEMA,
-    Figure,
-    Origin,
-    Record,
-    Status,
-    StopReason,
-)
+from sdbench.results.figure import Figure, Origin
+from sdbench.results.record import NOT_REACHED, RECORD_SCHEMA, Record, Status, StopReason
 
 FULL = Record(
     key="0123456789ab",

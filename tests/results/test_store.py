@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from sdbench.results.record import RECORD_SCHEMA, Figure, Record, Status
+from sdbench.results.figure import Figure
+from sdbench.results.record import RECORD_SCHEMA, Record, Status
 from sdbench.results.store import (
     IMAGES_FOLDER,
     RECORDS_FILE,

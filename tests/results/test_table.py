@@ -2,7 +2,8 @@ import pandas as pd
 from factories import NOT_COMPARABLE, PIPELINE, around, fidelity, info, record, run
 
 from sdbench.results.fidelity import Fidelity
-from sdbench.results.record import Figure, Origin, Status, StopReason
+from sdbench.results.figure import Figure, Origin
+from sdbench.results.record import Status, StopReason
 from sdbench.results.store import Run
 from sdbench.results.table import accepted_samples, latest_records, stage_medians, table
 from sdbench.suite.configuration import Configuration

@@ -1,0 +1,1 @@
+"""Memory of a configuration, told without running it on a device."""
