@@ -25,6 +25,7 @@ setup: $(STAMP) ## make .venv with the tested versions of all that sdbench needs
 
 # A command named python3.12 may be a shim that only complains, so each candidate is executed. The
 # pinned versions are tested on 3.11, hence the order: whatever python3 is, if it is close to that.
+# --no-compile: pip would compile 16,000 files for a minute, and Python compiles those it imports.
 $(STAMP): pyproject.toml constraints.txt
 	@fits() { "$$1" -c 'import ensurepip, sys, venv; low, high = (tuple(map(int, a.split("."))) for a in sys.argv[1:]); raise SystemExit(not low <= sys.version_info[:2] <= high)' "$$2" "$$3" >/dev/null 2>&1; }; \
 	found=; \
@@ -48,15 +49,17 @@ $(STAMP): pyproject.toml constraints.txt
 	echo "make setup: $$("$$found" --version) ($$found), into $(VENV); the first time takes minutes"; \
 	$(BIN)/python -c 'import pip' >/dev/null 2>&1 || "$$found" -m venv --clear $(VENV)
 	@echo 'make setup: installing sdbench and the versions in constraints.txt'
-	@$(BIN)/python -m pip install -qq -c constraints.txt -e ".[dev]"
+	@$(BIN)/python -m pip install -qq --no-compile -c constraints.txt -e ".[dev]"
 	@touch $@
 	@echo 'make setup: done; $(BIN)/sdbench --help says how to go on'
 
 demo: setup ## measure the built-in pipeline on this machine and write reports/demo.html
 	$(BIN)/sdbench run suites/demo.yaml --report reports/demo.html
 
-test: setup browser ## run all tests
-	$(BIN)/python -m pytest
+# A process takes up to 2 GB, hence four at most. The tests of a file share what they load, and some
+# their order, so a file stays in one process.
+test: setup browser ## run all tests, on up to four cores
+	$(BIN)/python -m pytest -n logical --maxprocesses 4 --dist loadfile
 
 lint: setup ## check style and types
 	$(BIN)/ruff check .

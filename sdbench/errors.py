@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 
 class SdbenchError(Exception):
@@ -28,6 +28,19 @@ class IllegalValue(ValueError):
         self.seen = seen
         self.legal = legal
         super().__init__(f"{seen!r} is not legal: {describe_legal(seen, legal)}")
+
+
+def causes(error: BaseException) -> Iterator[BaseException]:
+    """An exception and all that led to it, each once."""
+    seen: set[int] = set()
+    waiting: list[BaseException | None] = [error]
+    while waiting:
+        one = waiting.pop(0)
+        if one is None or id(one) in seen:
+            continue
+        seen.add(id(one))
+        yield one
+        waiting += [one.__cause__, one.__context__]
 
 
 def nearest(seen: object, words: Sequence[str]) -> str | None:

@@ -8,11 +8,18 @@ import os
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["TOKENIZERS_PARALLELISM"] = "false"
 # Threads of one operation wait for each other in a busy loop: on a shared machine two are slower.
+# Where a test asks for two nevertheless, they wait asleep, or they take the cores from other tests.
 os.environ["OMP_NUM_THREADS"] = "1"
+os.environ["OMP_WAIT_POLICY"] = "PASSIVE"
 
 import functools
+import signal
 
 import pytest
+
+# A shell that starts the tests in the background has them ignore Ctrl-C, and so all they start.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @functools.cache

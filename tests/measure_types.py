@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 from PIL import Image
@@ -11,6 +11,7 @@ from PIL import Image
 from sdbench.devices.base import DeviceState
 from sdbench.devices.scripted import Script, ScriptedDevice
 from sdbench.pipelines.base import StageObserver
+from sdbench.pipelines.failed_stage import stage_of_call
 from sdbench.suite.configuration import Configuration
 
 Step = tuple[str | None, float]
@@ -77,12 +78,9 @@ class PlannedPipeline:
         if isinstance(plan, Exception):
             raise plan
         for stage, duration_s in plan:
-            if stage is not None and self._observer is not None:
-                self._observer.enter_stage(stage)
-            self.device.use_memory({"denoiser": 700, "vae_decode": 900}.get(stage or "", 500))
-            self.device.advance(duration_s)
-            if stage is not None and self._observer is not None:
-                self._observer.leave_stage(stage)
+            with stage_of_call(self._observer, stage) if stage else nullcontext():
+                self.device.use_memory({"denoiser": 700, "vae_decode": 900}.get(stage or "", 500))
+                self.device.advance(duration_s)
         return [Image.new("RGB", (4, 4), "red")]
 
     @contextmanager

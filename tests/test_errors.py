@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from sdbench.errors import IllegalValue, SdbenchError, describe_legal, nearest
+from sdbench.errors import IllegalValue, SdbenchError, causes, describe_legal, nearest
 from sdbench.results.store import RunFolderError
 
 
@@ -44,3 +44,10 @@ def test_without_a_near_word_only_the_legal_ones_are_listed() -> None:
 def test_a_wrong_command_ends_with_2_and_an_unreadable_run_with_3() -> None:
     assert SdbenchError("...").exit_code == 2
     assert RunFolderError("...").exit_code == 3
+
+
+def test_all_that_led_to_an_error_is_found_once() -> None:
+    cause, context, error = ValueError("cause"), KeyError("context"), RuntimeError("error")
+    error.__cause__, error.__context__ = cause, context
+    cause.__context__ = error  # a circle, which wrong code can make
+    assert list(causes(error)) == [error, cause, context]

@@ -89,6 +89,8 @@ class Advice:
             not count, with a sentence that compares it with `best`; `best`'s own configuration
             where the limit costs nothing. None where no fidelity limit was given, and where
             nothing qualifies without it either.
+        run_limit_bytes: What memory the run let every configuration use, or None. Whatever was
+            measured kept to it, so that it is held against no figure again.
     """
 
     device: str
@@ -98,6 +100,7 @@ class Advice:
     best: Choice
     by_work: tuple[Choice, ...]
     without_fidelity_limit: Choice | None = None
+    run_limit_bytes: int | None = None
 
     @property
     def headline(self) -> str:
@@ -108,7 +111,7 @@ class Advice:
     @property
     def where(self) -> str:
         """The headline's beginning: the device and the limits."""
-        return f"On {self.device}, {limits_text(self.limits)}:"
+        return f"On {self.device}, {limits_text(self.limits, self.run_limit_bytes)}:"
 
     @property
     def what(self) -> str:
@@ -135,6 +138,7 @@ class Advice:
                 "memory_bytes": self.limits.memory_bytes,
                 "latency_s": self.limits.latency_s,
                 "fidelity": self.limits.fidelity,
+                "run_memory_bytes": self.run_limit_bytes,
             },
             **self.best.to_json(),
             "by_steps": [

@@ -35,7 +35,9 @@ def python_code(suite: Suite, knobs: Mapping[str, JsonValue], torch_device: str)
         for code in codes
         for statement in code.statements
     ]
+    environment = {name: value for code in codes for name, value in code.environment.items()}
     paragraphs = [
+        *([["import os"], _environment_lines(environment)] if environment else []),
         _import_lines(imports),
         [laid_out(statement) for statement in (*load, *setup)],
         [laid_out(statement) for statement in _call(suite, task, knobs, codes)],
@@ -69,6 +71,13 @@ def _conversions(task: Task, knobs: Mapping[str, JsonValue]) -> Iterable[Code]:
             imports=(f"from diffusers import {converter}",),
             statements=(f"pipe = {converter}.from_pipe(pipe)",),
         )
+
+
+def _environment_lines(environment: Mapping[str, str]) -> list[str]:
+    return [
+        f"os.environ[{string_literal(name)}] = {string_literal(value)}"
+        for name, value in environment.items()
+    ]
 
 
 def _import_lines(imports: Iterable[str]) -> list[str]:

@@ -17,11 +17,14 @@ class Completeness:
         planned: Configurations that were planned.
         by_status: Configurations with a record, by the status of their latest one.
         missing: Configurations without a record.
+        ruled_out: Configurations that were not measured since they were predicted not to fit; they
+            are not among those of `by_status`.
     """
 
     planned: int
     by_status: dict[Status, int]
     missing: int
+    ruled_out: int = 0
 
     @property
     def is_complete(self) -> bool:
@@ -33,6 +36,8 @@ class Completeness:
     def summary(self) -> str:
         """One line: what became of how many."""
         parts = [f"{count} {status.value}" for status, count in self.by_status.items()]
+        if self.ruled_out:
+            parts.append(f"{self.ruled_out} predicted not to fit")
         if self.missing:
             parts.append(f"{self.missing} not measured")
         return f"{self.planned} configurations: {', '.join(parts) or 'none measured'}"
@@ -40,6 +45,12 @@ class Completeness:
 
 def completeness(run: Run) -> Completeness:
     """Counts what became of each planned configuration."""
-    counts = Counter(record.status for record in run.latest.values())
+    records = run.latest.values()
+    counts = Counter(record.status for record in records if not record.is_ruled_out)
     by_status = {status: counts[status] for status in Status if counts[status]}
-    return Completeness(len(run.info.planned_keys), by_status, len(run.missing_keys))
+    return Completeness(
+        planned=len(run.info.planned_keys),
+        by_status=by_status,
+        missing=len(run.missing_keys),
+        ruled_out=sum(record.is_ruled_out for record in records),
+    )

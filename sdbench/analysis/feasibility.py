@@ -18,6 +18,7 @@ STATUS_WORDS = {
     "error": "with an error",
     "unsupported": "unsupported",
     "skipped": "skipped",
+    "predicted-oom": "predicted not to fit into memory",
     "unstable": "unstable",
     "missing": "without a record",
 }
@@ -158,11 +159,20 @@ def nearest_miss(
     return min(misses, key=lambda miss: max(e.ratio for e in miss[1]), default=None)
 
 
-def limits_text(limits: Limits) -> str:
-    """The limits in words; never silent about there being none of memory or fidelity."""
-    parts = ["no memory limit was given"]
+def limits_text(limits: Limits, run_limit_bytes: int | None = None) -> str:
+    """The limits in words; never silent about there being none of memory or fidelity.
+
+    Args:
+        limits: What is held against the figures.
+        run_limit_bytes: What the run let every configuration use, so that it holds anyway.
+    """
+    parts = []
     if limits.memory_bytes is not None:
-        parts = [f"within {memory_limit_text(limits.memory_bytes)}"]
+        parts.append(f"within {memory_limit_text(limits.memory_bytes)}")
+    if run_limit_bytes is not None:
+        parts.append(f"within the run's memory limit of {memory_limit_text(run_limit_bytes)}")
+    if not parts:
+        parts.append("no memory limit was given")
     if limits.latency_s is not None:
         parts.append(f"p95 of a call at most {latency_limit_text(limits.latency_s)}")
     if limits.fidelity is None:

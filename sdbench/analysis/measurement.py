@@ -16,6 +16,7 @@ from sdbench.results.table import (
     MISSING,
     NO_RECORD,
     P95,
+    RULED_OUT,
     accepted_samples,
     latest_records,
 )
@@ -54,7 +55,9 @@ class Measurement:
 
     @property
     def status_word(self) -> str:
-        """The status as a word; ``missing`` without a record."""
+        """The status as a word; ``missing`` without a record, ``predicted-oom`` where ruled out."""
+        if self.record is not None and self.record.is_ruled_out:
+            return RULED_OUT
         return self.status.value if self.status else MISSING
 
     @property

@@ -62,6 +62,7 @@ def recommend_for_run(
         limits or suite.limits,
         objective or suite.objective,
         device=run.info.device,
+        run_limit_bytes=run.info.memory_limit_bytes,
         code_of=lambda knobs: python_code(suite, knobs, device),
     )
 
@@ -77,6 +78,7 @@ def recommend(
     objective: Objective,
     *,
     device: str = "this device",
+    run_limit_bytes: int | None = None,
     code_of: CodeWriter | None = None,
 ) -> Advice:
     """The recommendation within the limits, for each amount of work and over all.
@@ -86,6 +88,7 @@ def recommend(
         limits: What a recommendation must keep to.
         objective: What it minimises.
         device: Name of the device, for the headline.
+        run_limit_bytes: What memory the run let every configuration use, for the headline.
         code_of: Writes the Python that runs a configuration.
     """
     everything = tuple(measured)
@@ -97,6 +100,7 @@ def recommend(
     return Advice(
         device=device,
         limits=limits,
+        run_limit_bytes=run_limit_bytes,
         objective=objective,
         names=ranker.names,
         best=best,

@@ -16,6 +16,7 @@ from sdbench.suite.quantities import parse_score
 from sdbench.units import parse_bytes, parse_seconds
 
 _WIDEST_PROSE = 100
+_NARROWEST_TABLE, _WIDEST_TABLE = 60, 160
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -27,6 +28,11 @@ MAX_CONFIGURATIONS = click.option(
     "--max-configurations",
     type=click.IntRange(min=1),
     help="Accept a suite of up to so many configurations.",
+)
+TRUST_REMOTE_CODE = click.option(
+    "--trust-remote-code",
+    is_flag=True,
+    help="Let pipelines that the suite trusts too run code of their own.",
 )
 
 
@@ -75,6 +81,12 @@ def limits_from(
         latency_s=otherwise.latency_s if latency is None else latency,
         fidelity=otherwise.fidelity if min_fidelity is None else min_fidelity,
     )
+
+
+def table_columns() -> int:
+    """Width for tables: the terminal's, within what can be read."""
+    seen = shutil.get_terminal_size((_WIDEST_PROSE, 24)).columns
+    return max(_NARROWEST_TABLE, min(_WIDEST_TABLE, seen))
 
 
 def columns() -> int:

@@ -14,6 +14,8 @@ from sdbench.errors import SdbenchError
 COMMANDS = {
     "run": "Measure a suite and say which settings to use.",
     "show": "Show what would be measured, in which order; runs nothing.",
+    "predict": "Predict the memory that each configuration needs, and whether it fits.",
+    "fit": "Find the settings that fit into a memory limit with the least loss.",
     "recommend": "Say which settings of a measured run to use.",
     "report": "Write the HTML report of a run.",
     "export": "Write the results of a run as CSV, Parquet or JSON.",

@@ -161,3 +161,19 @@ def progress_for(configurations: Sequence[Configuration]) -> Iterator[RunListene
     finally:
         with suppress(*_OUTPUT_FAILURES):
             bar.stop()
+
+
+@contextmanager
+def prediction_progress() -> Iterator[Callable[[int, int], None]]:
+    """A bar on standard error where that is a terminal; takes how many are done, and of how many.
+
+    Standard output is left to what is predicted.
+    """
+    console = _Console(stderr=True)
+    if not console.is_terminal:
+        yield lambda done, of: None
+        return
+    columns = (TextColumn("predicting"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, transient=True) as bar:
+        task = bar.add_task("predicting", total=None)
+        yield lambda done, of: bar.update(task, completed=done, total=of)

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import click
 
-from sdbench.cli.arguments import MAX_CONFIGURATIONS, SUITE, columns
+from sdbench.cli.arguments import MAX_CONFIGURATIONS, SUITE, Quantity, columns
+from sdbench.units import parse_bytes
 
 
 def _writable(context: click.Context, parameter: click.Parameter, path: Path | None) -> Path | None:
@@ -38,6 +39,18 @@ def _writable(context: click.Context, parameter: click.Parameter, path: Path | N
 @click.option(
     "--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1, or scripted:FILE."
 )
+@click.option(
+    "--memory-limit",
+    "memory_limit_bytes",
+    type=Quantity("size", parse_bytes),
+    help="Let configurations use no more memory than this, such as 8GiB, and see which fit.",
+)
+@click.option(
+    "--predict/--no-predict",
+    "is_predicted",
+    default=True,
+    help="Predict memory first, run what needs most of it last, and leave out what cannot fit.",
+)
 @click.option("--resume", is_flag=True, help="Go on with the newest run of this suite.")
 @click.option(
     "--report",
@@ -56,6 +69,8 @@ def run(
     suite_path: Path,
     results: Path,
     device: str,
+    memory_limit_bytes: int | None,
+    is_predicted: bool,
     resume: bool,
     report_path: Path | None,
     trust_remote_code: bool,
@@ -69,6 +84,7 @@ def run(
     from sdbench.results.store import read_run
     from sdbench.run.environment import worker_environment
     from sdbench.run.launch import launcher_for
+    from sdbench.run.predictor import predictor_for
     from sdbench.run.session import Order, run_suite
     from sdbench.suite.expand import configurations
     from sdbench.suite.load import load_suite
@@ -81,11 +97,13 @@ def run(
         device=device,
         trust_remote_code=trust_remote_code,
         resume=resume,
+        memory_limit_bytes=memory_limit_bytes,
     )
+    predictor = predictor_for(device, results, os.environ) if is_predicted else None
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     launcher = launcher_for(device, worker_environment(os.environ))
     with progress_for(order.configurations) as progress:
-        outcome = run_suite(order, launcher, progress)
+        outcome = run_suite(order, launcher, progress, predictor)
     measured = read_run(outcome.folder)
     state = completeness(measured)
     if report_path is not None:

@@ -15,7 +15,11 @@ from sdbench.cli.arguments import JSON, MAX_CONFIGURATIONS, SUITE
 @JSON
 @MAX_CONFIGURATIONS
 def show(suite_path: Path, as_json: bool, max_configurations: int | None) -> None:
-    """Show what would be measured, in which order; runs nothing."""
+    """Show what would be measured, in which order; runs nothing.
+
+    Among configurations of one load, `sdbench run` puts those last that it predicts to need the
+    most memory.
+    """
     from sdbench.run.plan import load_key, plan
     from sdbench.suite.expand import configurations
     from sdbench.suite.load import load_suite

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from sdbench.jsontypes import JsonValue
+from sdbench.results.device_memory import DeviceMemory
 from sdbench.results.figure import Figure
 
 OTHER_STAGE = "other"
@@ -27,6 +28,7 @@ class MemoryPeaks:
         device_used_bytes: Bytes that this process added to the device's use.
         rss_bytes: Resident memory of this process on the host.
         allocated_bytes_by_stage: Peak of live tensor bytes within each stage.
+        device_memory: Who used how much of the device meanwhile; None where no driver tells.
     """
 
     allocated_bytes: Figure
@@ -34,6 +36,7 @@ class MemoryPeaks:
     device_used_bytes: Figure
     rss_bytes: Figure
     allocated_bytes_by_stage: Mapping[str, int] = field(default_factory=dict)
+    device_memory: DeviceMemory | None = None
 
 
 class MemoryWatch(Protocol):
@@ -87,8 +90,24 @@ class Device(Protocol):
     def is_out_of_memory(self, error: BaseException) -> bool:
         """Whether an error says that memory ran out."""
 
+    def limit_memory(self, limit_bytes: int) -> Mapping[str, JsonValue]:
+        """Lets this process use no more memory than ``limit_bytes`` from now on.
+
+        Returns:
+            What a reader of the run should know of how the limit is kept.
+
+        Raises:
+            SdbenchError: The device cannot be used within so little.
+        """
+
+    def allocated_bytes(self) -> int:
+        """Live tensor bytes of this process. May be slow, so not for timed windows."""
+
     def clear(self) -> None:
         """Gives back memory that nothing refers to."""
 
     def state(self) -> DeviceState:
         """Clocks, temperature and power now; figures that cannot be had are left out."""
+
+    def company(self) -> Mapping[int, str]:
+        """The other processes on the device now, each in a clause; none where none is told."""

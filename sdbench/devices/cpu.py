@@ -13,6 +13,7 @@ import torch
 
 from sdbench.devices.base import DeviceState, MemoryPeaks, MemoryWatch
 from sdbench.devices.host_memory import PeakRss
+from sdbench.devices.live_tensors import live_tensor_bytes
 from sdbench.devices.tensor_bytes import TensorBytes
 from sdbench.jsontypes import JsonValue
 from sdbench.results.figure import Figure
@@ -36,6 +37,7 @@ class CpuDevice:
 
     def __init__(self) -> None:
         self.label = f"CPU: {_cpu_model()}"
+        self._limit_bytes: int | None = None
 
     def fingerprint(self) -> Mapping[str, JsonValue]:
         return {
@@ -61,7 +63,8 @@ class CpuDevice:
     def watch_memory(self, resident: Iterable[Any]) -> Iterator[MemoryWatch]:
         rss = PeakRss()
         # A compiled module that met with the counting once would never run compiled again.
-        with torch.compiler.set_stance("force_eager"), TensorBytes(resident) as counter:
+        counter = TensorBytes(resident, self._limit_bytes)
+        with torch.compiler.set_stance("force_eager"), counter:
             yield _CpuMemoryWatch(counter, rss)
 
     def is_out_of_memory(self, error: BaseException) -> bool:
@@ -71,10 +74,21 @@ class CpuDevice:
             words in str(error) for words in _ALLOCATOR_FAILURES
         )
 
+    def limit_memory(self, limit_bytes: int) -> Mapping[str, JsonValue]:
+        """The limit is one of exact tensor bytes, and holds while memory is watched."""
+        self._limit_bytes = limit_bytes
+        return {"memory_limit_means": "exact tensor bytes, in the memory pass and while loading"}
+
+    def allocated_bytes(self) -> int:
+        return live_tensor_bytes()
+
     def clear(self) -> None:
         return None
 
     def state(self) -> DeviceState:
+        return {}
+
+    def company(self) -> Mapping[int, str]:
         return {}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import time
 from collections import defaultdict
@@ -13,12 +14,28 @@ import torch
 
 from sdbench.devices.base import OTHER_STAGE, DeviceState, MemoryPeaks, MemoryWatch
 from sdbench.devices.host_memory import PeakRss
+from sdbench.devices.memory_shares import added_by_worker, told_apart
 from sdbench.devices.nvml import NvmlMonitor
+from sdbench.devices.nvml_processes import other_processes
+from sdbench.devices.sampler_process import SamplerProcess
+from sdbench.errors import SdbenchError
 from sdbench.jsontypes import JsonValue
+from sdbench.results.device_memory import DeviceMemory
 from sdbench.results.figure import Figure
+from sdbench.units import MIB, format_bytes
 
-_LIBRARY_FAILURES = ("CUDA error: out of memory", "_STATUS_ALLOC_FAILED")
-"""How the driver, cuBLAS and cuDNN say that memory ran out, past torch's allocator."""
+_CONTEXT_BYTES = 500 * MIB
+"""Of a CUDA context with the kernels that diffusers loads, where none can be measured."""
+
+_LIBRARY_FAILURES = (
+    "CUDA error: out of memory",
+    "CUDA_ERROR_OUT_OF_MEMORY",
+    "_STATUS_ALLOC_FAILED",
+    "_ALLOCATION_FAILED",
+    "DefaultCPUAllocator: can't allocate memory",
+    "DefaultCPUAllocator: not enough memory",
+)
+"""How the driver, cuBLAS, cuDNN and the host say that memory ran out, past torch's allocator."""
 
 
 class CudaDevice:
@@ -33,7 +50,8 @@ class CudaDevice:
         self.slug = re.sub(r"[^a-z0-9]+", "-", self.label.lower()).strip("-")
         self.torch_device = f"cuda:{index}"
         self._properties = properties
-        self._monitor = NvmlMonitor(str(properties.uuid))
+        self._uuid = str(properties.uuid)
+        self._monitor = NvmlMonitor(self._uuid)
         self._used_before = self._monitor.used_memory()
         torch.cuda.set_device(index)
 
@@ -68,22 +86,8 @@ class CudaDevice:
         self.synchronize()
         torch.cuda.empty_cache()
         torch.cuda.reset_peak_memory_stats(self.torch_device)
-        yield _CudaMemoryWatch(self.torch_device, self._device_used, rss)
-
-    def _device_used(self) -> Figure:
-        """Bytes that this process added to the device's use, its CUDA context among them.
-
-        What others used before is not counted: a limit is about what a configuration needs.
-        """
-        used, before = self._monitor.used_memory(), self._used_before
-        if used.value is None or before.value is None:
-            return Figure.absent(used.reason or before.reason or "NVML told nothing")
-        remarks = (
-            "read once after the call, while its memory was still held: a lower bound",
-            f"without {before.value} bytes that others used before",
-            used.reason,
-        )
-        return Figure.measured(used.value - before.value, "; ".join(filter(None, remarks)))
+        with SamplerProcess(self._uuid) as sampler:
+            yield _CudaMemoryWatch(self.torch_device, sampler.end, self._used_before, rss)
 
     def is_out_of_memory(self, error: BaseException) -> bool:
         if isinstance(error, (MemoryError, torch.OutOfMemoryError)):
@@ -92,6 +96,39 @@ class CudaDevice:
             words in str(error) for words in _LIBRARY_FAILURES
         )
 
+    def limit_memory(self, limit_bytes: int) -> Mapping[str, JsonValue]:
+        """Leaves the allocator what the CUDA context does not take of the limit."""
+        context_bytes, source = self._context()
+        if context_bytes >= limit_bytes:
+            raise SdbenchError(
+                f"a memory limit of {format_bytes(limit_bytes)} leaves nothing beside the CUDA "
+                f"context of {format_bytes(context_bytes)}: give more than that"
+            )
+        total_bytes = self._properties.total_memory
+        fraction = min(1.0, (limit_bytes - context_bytes) / total_bytes)
+        torch.cuda.set_per_process_memory_fraction(fraction, self.torch_device)
+        return {
+            "memory_limit_means": "the allocator's memory and the CUDA context",
+            "memory_limit_context_bytes": context_bytes,
+            "memory_limit_context_source": source,
+        }
+
+    def _context(self) -> tuple[int, str]:
+        """Bytes of this process's CUDA context, and who says so."""
+        torch.zeros(1, device=self.torch_device)  # makes the context, and one block
+        self.synchronize()
+        reserved_bytes = torch.cuda.memory_reserved(self.torch_device)
+        used, before = self._monitor.used_memory(), self._used_before
+        if used.value is None or before.value is None:
+            return _CONTEXT_BYTES, "a usual size, since NVML tells none"
+        context_bytes = int(used.value - before.value) - reserved_bytes
+        if context_bytes <= 0:
+            return _CONTEXT_BYTES, "a usual size, since the context was there before it was looked"
+        return context_bytes, "measured by NVML"
+
+    def allocated_bytes(self) -> int:
+        return int(torch.cuda.memory_allocated(self.torch_device))
+
     def clear(self) -> None:
         torch._C._cuda_clearCublasWorkspaces()  # they would count as the next configuration's
         torch.cuda.empty_cache()
@@ -99,13 +136,24 @@ class CudaDevice:
     def state(self) -> DeviceState:
         return self._monitor.state()
 
+    def company(self) -> Mapping[int, str]:
+        others = other_processes(self._monitor.processes(), os.getpid())
+        return {} if isinstance(others, str) else {other.pid: other.words for other in others}
+
 
 class _CudaMemoryWatch:
     """Reads and resets the allocator's peak where a stage begins or ends."""
 
-    def __init__(self, torch_device: str, device_used: Callable[[], Figure], rss: PeakRss) -> None:
+    def __init__(
+        self,
+        torch_device: str,
+        end_sampling: Callable[[], DeviceMemory],
+        used_before: Figure,
+        rss: PeakRss,
+    ) -> None:
         self._device = torch_device
-        self._device_used = device_used
+        self._end_sampling = end_sampling
+        self._used_before = used_before
         self._rss = rss
         self._stage = OTHER_STAGE
         self._allocated: dict[str, int] = defaultdict(int)
@@ -129,10 +177,12 @@ class _CudaMemoryWatch:
     def peaks(self) -> MemoryPeaks:
         torch.cuda.synchronize(self._device)
         self._close_stage()
+        memory = self._end_sampling()
         return MemoryPeaks(
             allocated_bytes=Figure.measured(max(self._allocated.values())),
             reserved_bytes=Figure.measured(self._reserved_bytes),
-            device_used_bytes=self._device_used(),
+            device_used_bytes=added_by_worker(memory, self._used_before, self._reserved_bytes),
             rss_bytes=self._rss.figure(),
             allocated_bytes_by_stage=dict(self._allocated),
+            device_memory=told_apart(memory, self._used_before, self._reserved_bytes),
         )

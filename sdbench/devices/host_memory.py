@@ -15,6 +15,16 @@ _RESET_PEAK = "5"
 """Written to clear_refs, sets the peak (VmHWM) back to the present size; see proc(5)."""
 
 _PEAK = re.compile(rb"^VmHWM:\s*(\d+) kB$", re.MULTILINE)
+_RESIDENT = re.compile(rb"^VmRSS:\s*(\d+) kB$", re.MULTILINE)
+
+
+def resident_bytes() -> int | None:
+    """Resident memory of this process now, or None where the kernel does not tell."""
+    try:
+        match = _RESIDENT.search(_STATUS.read_bytes())
+    except OSError:
+        return None
+    return int(match[1]) * 1024 if match else None
 
 
 class PeakRss:

@@ -16,27 +16,35 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
+from sdbench.devices.allocator_message import write_message
 from sdbench.devices.base import OTHER_STAGE
 
 
 class TensorBytes(TorchDispatchMode):
     """Counts live tensor bytes while it is entered.
 
+    Args:
+        resident: Tensors that exist already.
+        limit_bytes: Beyond it no tensor may come about, or None.
+
     Attributes:
         live_bytes: Bytes of the storages alive now.
         peak_bytes: The most there ever was.
         peak_bytes_by_stage: The most within each stage.
+
+    Raises:
+        torch.OutOfMemoryError: Live tensor bytes went beyond the limit; also inside of it.
     """
 
-    def __init__(self, resident: Iterable[torch.Tensor]) -> None:
+    def __init__(self, resident: Iterable[torch.Tensor], limit_bytes: int | None = None) -> None:
         super().__init__()
+        self._limit_bytes = limit_bytes
         self.live_bytes = 0
         self.peak_bytes = 0
         self.peak_bytes_by_stage: dict[str, int] = defaultdict(int)
         self._stage = OTHER_STAGE
         self._sizes: dict[weakref.ref[Any], int] = {}
-        for tensor in resident:
-            self._count(tensor)
+        self.count(resident)
 
     def enter_stage(self, stage: str) -> None:
         """Counts what follows towards ``stage``."""
@@ -57,7 +65,14 @@ class TensorBytes(TorchDispatchMode):
                     self._count(leaf)
         return result
 
+    def count(self, tensors: Iterable[torch.Tensor]) -> None:
+        """Counts tensors that came about unseen, such as in another thread."""
+        for tensor in tensors:
+            self._count(tensor)
+
     def _count(self, tensor: torch.Tensor) -> None:
+        if tensor.is_meta:
+            return
         storage = tensor.untyped_storage()
         reference = weakref.ref(storage, self._forget)
         size = storage.nbytes()
@@ -66,7 +81,15 @@ class TensorBytes(TorchDispatchMode):
             return
         self.live_bytes += size - (known or 0)
         self._sizes[reference] = size
+        if self._limit_bytes is not None and self.live_bytes > self._limit_bytes:
+            self._refuse(size - (known or 0), self._limit_bytes)
         self._note_peak()
+
+    def _refuse(self, more_bytes: int, limit_bytes: int) -> None:
+        before_bytes = self.live_bytes - more_bytes
+        raise torch.OutOfMemoryError(
+            write_message("CPU", more_bytes, before_bytes, limit_bytes, is_limit=True)
+        )
 
     def _note_peak(self) -> None:
         live = self.live_bytes

@@ -106,6 +106,7 @@ class Code:
         load_arguments: Arguments of ``from_pretrained``, such as ``dtype=torch.float16``.
         statements: Statements on the loaded ``pipe``; ``{device}`` stands for the device.
         call_arguments: Arguments of ``pipe(...)``.
+        environment: Variables that must be set before torch is imported.
     """
 
     imports: tuple[str, ...] = ()
@@ -113,6 +114,7 @@ class Code:
     load_arguments: tuple[str, ...] = ()
     statements: tuple[str, ...] = ()
     call_arguments: tuple[str, ...] = ()
+    environment: Mapping[str, str] = field(default_factory=dict)
 
 
 class Knob(ABC):
@@ -164,6 +166,13 @@ class LoadKnob(Knob):
     """A knob that is turned while the pipeline is loaded."""
 
     cost = Cost.LOAD
+
+    def before_load(self, value: JsonValue, torch_device: str) -> None:
+        """Changes the process before anything is loaded; called for the neutral value too.
+
+        Raises:
+            Unsupported: The device or the installation cannot take the value.
+        """
 
     def load_arguments(self, value: JsonValue) -> dict[str, Any]:
         """Keyword arguments for ``from_pretrained``."""

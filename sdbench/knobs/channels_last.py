@@ -7,8 +7,7 @@ from typing import Any
 
 from sdbench.jsontypes import JsonValue
 from sdbench.knobs.base import Applied, Code, SetupKnob, Switch, Unsupported
-
-_OFFLOADS_THAT_KEEP_COPIES = ("sequential", "group")
+from sdbench.knobs.offload import OFFLOADS_WITH_COPIES
 
 
 class ChannelsLastKnob(Switch, SetupKnob):
@@ -20,7 +19,7 @@ class ChannelsLastKnob(Switch, SetupKnob):
     ) -> Applied:
         import torch
 
-        if knobs["offload"] in _OFFLOADS_THAT_KEEP_COPIES:
+        if knobs["offload"] in OFFLOADS_WITH_COPIES:
             raise Unsupported(
                 f"offload {knobs['offload']} brings weights to the device from its own copies, so "
                 "channels_last changes nothing"

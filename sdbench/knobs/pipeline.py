@@ -12,7 +12,10 @@ from sdbench.jsontypes import JsonValue
 from sdbench.knobs.base import Code, Effect, LoadKnob
 
 BUILTIN_PIPELINES = ("tiny", "emoji", "emoji-int8")
-ARCHITECTURES = ("sd15", "sd21", "sdxl", "sd3_medium", "flux1_dev")
+ARCHITECTURES = (
+    *("sd15", "sd21", "sdxl", "sd3_medium", "flux1_dev"),
+    *("pixart_alpha", "kolors"),
+)
 """Published pipelines that can be built with random weights, without a download."""
 
 RANDOM_WEIGHTS = "random"

@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from types import MappingProxyType
 
 from sdbench.jsontypes import JsonValue
+from sdbench.knobs.allocator import AllocatorKnob
 from sdbench.knobs.attention import AttentionKnob
 from sdbench.knobs.attention_slicing import AttentionSlicingKnob
 from sdbench.knobs.base import Knob
@@ -33,6 +34,7 @@ _ALL: tuple[Knob, ...] = (
     PipelineKnob(),
     DtypeKnob(),
     OffloadKnob(),
+    AllocatorKnob(),
     CompileKnob(),
     TaskKnob(),
     Tf32Knob(),

@@ -26,6 +26,8 @@ class Samples:
         timings: Every timed call, in order.
         throttled: For each, whether the device was throttled.
         states: The device before the first and after each of them.
+        span_s: Seconds from the first of these readings to the last one.
+        company: Other processes that were on the device, in words, by number.
         stop_reason: Why no further one was taken; None while sampling.
         is_unstable: Whether too many were throttled to set them aside.
     """
@@ -33,6 +35,8 @@ class Samples:
     timings: list[Timing] = field(default_factory=list)
     throttled: list[bool] = field(default_factory=list)
     states: list[DeviceState] = field(default_factory=list)
+    span_s: float = 0.0
+    company: dict[int, str] = field(default_factory=dict)
     stop_reason: StopReason | None = None
     is_unstable: bool = False
 
@@ -69,24 +73,27 @@ def sample(call: Call, device: Device, protocol: Protocol, deadline: Deadline) -
     samples = Samples()
     marks = StageMarks(device)
     gc.collect()
-    begun_ns = device.now_ns()
+    samples.company.update(device.company())
     samples.states.append(device.state())
+    begun_ns = device.now_ns()
     with call.observed(marks):
         while samples.stop_reason is None:
             timing, _ = time_call(call, device, marks)
             samples.timings.append(timing)
             samples.states.append(device.state())
-            _decide(samples, (device.now_ns() - begun_ns) * 1e-9, protocol, deadline)
+            samples.span_s = (device.now_ns() - begun_ns) * 1e-9
+            _decide(samples, protocol, deadline)
+    samples.company.update(device.company())
     return samples
 
 
-def _decide(samples: Samples, spent_s: float, protocol: Protocol, deadline: Deadline) -> None:
+def _decide(samples: Samples, protocol: Protocol, deadline: Deadline) -> None:
     every_s = [timing.wall_s for timing in samples.timings]
     samples.throttled = throttle_marks(samples.states)
     accepted_s = accepted_samples(every_s, samples.throttled)
     samples.is_unstable = accepted_s is None
     counted_s = every_s if accepted_s is None else accepted_s
-    reason = stop_reason(counted_s, len(every_s), spent_s, protocol)
+    reason = stop_reason(counted_s, len(every_s), samples.span_s, protocol)
     if reason is None and not deadline.leaves_room_for(1, every_s[-1]):
         reason = StopReason.TIME_BUDGET
     samples.stop_reason = StopReason.THROTTLED if reason and samples.is_unstable else reason

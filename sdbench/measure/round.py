@@ -14,12 +14,18 @@ from pathlib import Path
 from typing import Any
 
 from sdbench.devices.base import Device, MemoryPeaks
-from sdbench.errors import SdbenchError
+from sdbench.errors import SdbenchError, causes
 from sdbench.knobs.base import Unsupported
+from sdbench.measure.company import company_notes, unseen_company_notes
 from sdbench.measure.deadline import Deadline
+from sdbench.measure.energy import energy_per_image
 from sdbench.measure.latency import Samples, first_call, sample, warm_up
 from sdbench.measure.memory import measure_memory
+from sdbench.measure.out_of_memory import first_line, out_of_memory, out_of_memory_sentence
+from sdbench.measure.recovery import let_go
+from sdbench.measure.throttling import throttle_note
 from sdbench.pipelines.base import Call, Pipeline
+from sdbench.pipelines.failed_stage import failed_stage
 from sdbench.results.record import Status
 from sdbench.statistics import outlier_marks
 from sdbench.suite.configuration import Configuration
@@ -27,6 +33,9 @@ from sdbench.suite.model import Protocol
 
 _IMAGES_KEPT = 1
 """Images of a batch that are written: one shows what the configuration does."""
+
+SET_UP = "set-up"
+"""The phase in which a configuration's knobs are turned."""
 
 PhaseListener = Callable[[str], None]
 
@@ -53,27 +62,42 @@ def measure_round(
         Fields of a record, `status` always among them.
     """
     fields: dict[str, Any] = {}
+    phases = [SET_UP]
+
+    def enter(phase: str) -> None:
+        phases.append(phase)
+        on_phase(phase)
+
     try:
         with pipeline.configured(configuration) as call:
-            _measure(call, configuration.key, device, protocol, images_folder, on_phase, fields)
+            _measure(call, configuration.key, device, protocol, images_folder, enter, fields)
     except Exception as error:
-        fields |= failure(error, device)
+        fields |= failure(error, device, phases[-1])
     return fields
 
 
-def failure(error: Exception, device: Device) -> dict[str, Any]:
-    """Status and reason of a round, or of a load, that raised ``error``."""
+def failure(error: Exception, device: Device, phase: str) -> dict[str, Any]:
+    """What a record says of a round, or of a load, that raised ``error`` in ``phase``.
+
+    What the error held on to is let go.
+    """
+    try:
+        return _failure(error, device, phase)
+    finally:
+        let_go(error)
+
+
+def _failure(error: Exception, device: Device, phase: str) -> dict[str, Any]:
     if isinstance(error, Unsupported):
         return {"status": Status.UNSUPPORTED, "reason": str(error)}
-    if device.is_out_of_memory(error):
-        return {"status": Status.OOM, "reason": _first_line(error)}
+    exhausted = next((one for one in causes(error) if device.is_out_of_memory(one)), None)
+    if exhausted is not None:
+        moment = out_of_memory(exhausted, phase, failed_stage(error))
+        reason = out_of_memory_sentence(moment, exhausted)
+        return {"status": Status.OOM, "reason": reason, "out_of_memory": moment}
     if not isinstance(error, SdbenchError):
         traceback.print_exception(error)
-    return {"status": Status.ERROR, "reason": f"{type(error).__name__}: {_first_line(error)}"}
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).strip().partition("\n")[0] or type(error).__name__
+    return {"status": Status.ERROR, "reason": f"{type(error).__name__}: {first_line(error)}"}
 
 
 def _measure(
@@ -94,13 +118,16 @@ def _measure(
     on_phase("memory")
     peaks, images = measure_memory(call, device)
     fields |= _memory_fields(peaks)
+    fields["notes"] = unseen_company_notes(peaks.device_memory)
     if images_folder is not None:
         fields["images"] = _save(images, images_folder, key)
     on_phase("warm-up")
     warmups_s = warm_up(call, device, protocol, fields["first_call_s"], deadline)
     fields["warmup_s"] = tuple(warmups_s)
     on_phase("timing")
-    fields |= _latency_fields(sample(call, device, protocol, deadline))
+    samples = sample(call, device, protocol, deadline)
+    fields |= _latency_fields(samples, call.images_per_call)
+    fields["notes"] += _notes(samples)
 
 
 def _memory_fields(peaks: MemoryPeaks) -> dict[str, Any]:
@@ -110,10 +137,12 @@ def _memory_fields(peaks: MemoryPeaks) -> dict[str, Any]:
         "peak_device_used_bytes": peaks.device_used_bytes,
         "peak_rss_bytes": peaks.rss_bytes,
         "stage_peak_allocated_bytes": peaks.allocated_bytes_by_stage,
+        "device_memory": peaks.device_memory,
     }
 
 
-def _latency_fields(samples: Samples) -> dict[str, Any]:
+def _latency_fields(samples: Samples, images_per_call: int) -> dict[str, Any]:
+    images = images_per_call * len(samples.timings)
     walls_s = [timing.wall_s for timing in samples.timings]
     devices_s = [timing.device_s for timing in samples.timings]
     stages = samples.timings[0].stages_s
@@ -131,7 +160,13 @@ def _latency_fields(samples: Samples) -> dict[str, Any]:
         },
         "denoiser_evaluations": samples.timings[0].denoiser_evaluations,
         "device_state": _states(samples.states),
+        "energy_per_image_joules": energy_per_image(samples.states, samples.span_s, images),
     }
+
+
+def _notes(samples: Samples) -> tuple[str, ...]:
+    throttled = throttle_note(samples.states, samples.throttled)
+    return ((throttled,) if throttled else ()) + company_notes(samples.company)
 
 
 def _states(states: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

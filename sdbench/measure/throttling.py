@@ -6,10 +6,17 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 from sdbench.devices.base import DeviceState
+from sdbench.devices.clock_events import (
+    HARDWARE_SLOWDOWN,
+    HARDWARE_THERMAL,
+    POWER_BRAKE,
+    SOFTWARE_THERMAL,
+    clock_event_words,
+)
 
-THROTTLE_REASONS = 0x20 | 0x8 | 0x40 | 0x80
-"""NVML clock-event reasons: software thermal, hardware slowdown, hardware thermal, power brake.
-The software power cap (0x4) is the normal state of a busy GPU and not among them."""
+THROTTLE_REASONS = SOFTWARE_THERMAL | HARDWARE_SLOWDOWN | HARDWARE_THERMAL | POWER_BRAKE
+"""NVML clock-event reasons that spoil a sample. The software power cap (0x4) is the normal state
+of a busy GPU and not among them."""
 
 LEAST_CLOCK_RATIO = 0.75
 """A sample is throttled when its SM clock is below this share of the fastest one seen."""
@@ -60,3 +67,22 @@ def accepted_samples(samples: Sequence[float], throttled: Sequence[bool]) -> lis
     if discards > max(TOLERATED_DISCARDS, len(samples) / 2) or discards == len(samples):
         return None
     return [sample for sample, spoiled in zip(samples, throttled, strict=True) if not spoiled]
+
+
+def throttle_note(states: Sequence[DeviceState], throttled: Sequence[bool]) -> str | None:
+    """How many samples were throttled, and by what; None where none was.
+
+    Args:
+        states: Readings before the first sample and after each one.
+        throttled: For each sample, whether the device was throttled.
+    """
+    if not any(throttled):
+        return None
+    reasons = 0
+    for pair, spoiled in zip(pairwise(states), throttled, strict=True):
+        for state in pair if spoiled else ():
+            told = state.get("clock_event_reasons")
+            reasons |= told & THROTTLE_REASONS if isinstance(told, int) else 0
+    slow = f"the clock fell below {LEAST_CLOCK_RATIO:.0%} of the fastest"
+    words = ", ".join(clock_event_words(reasons)) or slow
+    return f"{sum(throttled)} of {len(throttled)} samples while throttled: {words}"

@@ -105,6 +105,9 @@ class Pipeline(Protocol):
     def left_changed(self) -> Sequence[str]:
         """What is not as it was loaded; a pipeline that was left changed must be dropped."""
 
+    def resident(self) -> Iterable[Any]:
+        """The tensors that exist once it is loaded: weights and buffers."""
+
 
 class Loader(Protocol):
     """Loads pipelines."""

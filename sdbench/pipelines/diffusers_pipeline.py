@@ -61,6 +61,10 @@ class DiffusersPipeline:
         """What is not as it was loaded."""
         return self._pipes.left_changed()
 
+    def resident(self) -> Iterable[Any]:
+        """Weights and buffers of all components."""
+        return _resident(self._pipe)
+
     def _configure(self, configuration: Configuration, undo: ExitStack) -> DiffusersCall:
         pipe, task = self._pipes.configured_for(configuration.knobs), task_of(configuration.knobs)
         _copy_scheduler(pipe, undo)
@@ -90,6 +94,12 @@ class DiffusersPipeline:
             return DiffusersCall(pipe, function, request, arguments, tuple(checks), call_for)
 
         return call_for(request)
+
+
+def _resident(pipe: Any) -> Iterator[Any]:
+    for module in modules(pipe).values():
+        yield from module.parameters()
+        yield from module.buffers()
 
 
 def _copy_scheduler(pipe: Any, undo: ExitStack) -> None:
@@ -170,9 +180,7 @@ class DiffusersCall:
 
     def resident(self) -> Iterable[Any]:
         """Weights and buffers of all components."""
-        for module in modules(self._pipe).values():
-            yield from module.parameters()
-            yield from module.buffers()
+        return _resident(self._pipe)
 
 
 class _EvaluationCounter:

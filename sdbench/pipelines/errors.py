@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.error import URLError
 
 from huggingface_hub import errors as hub
 
-from sdbench.errors import SdbenchError
+from sdbench.errors import SdbenchError, causes
 
 PICKLE_SUFFIXES = (".bin", ".ckpt", ".pt", ".pth")
 """Files of weights that are Python pickles."""
@@ -57,7 +57,7 @@ def explain(error: Exception, source: Mapping[str, Any]) -> LoadError | None:
     """
     kind = next(iter(source.keys() & {"id", "path", "single_file"}), None)
     name = str(source[kind]) if kind else "this pipeline"
-    chain = list(_causes(error))
+    chain = list(causes(error))
     for one in reversed(chain):
         for classes, phrase in _PHRASES:
             if isinstance(one, classes):
@@ -75,19 +75,6 @@ def variants_of(files: Iterable[str]) -> list[str]:
         if path.suffix in (SAFE_SUFFIX, *PICKLE_SUFFIXES) and "." in path.stem:
             found.add(path.stem.rpartition(".")[2].partition("-")[0])
     return sorted(found)
-
-
-def _causes(error: BaseException) -> Iterator[BaseException]:
-    """An exception and all that led to it, each once."""
-    seen: set[int] = set()
-    waiting: list[BaseException | None] = [error]
-    while waiting:
-        one = waiting.pop(0)
-        if one is None or id(one) in seen:
-            continue
-        seen.add(id(one))
-        yield one
-        waiting += [one.__cause__, one.__context__]
 
 
 def _gated(name: str, source: Mapping[str, Any], error: BaseException) -> str:

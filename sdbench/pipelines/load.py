@@ -55,6 +55,7 @@ class DiffusersLoader:
         load_knobs = [knob for knob in KNOBS.values() if isinstance(knob, LoadKnob)]
         arguments: dict[str, Any] = {}
         for knob in load_knobs:
+            knob.before_load(knobs[knob.name], self._torch_device)
             arguments.update(knob.load_arguments(knobs[knob.name]))
         source = knobs["pipeline"]
         assert isinstance(source, Mapping)

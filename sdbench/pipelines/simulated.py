@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import random
 import signal
@@ -12,7 +13,7 @@ from typing import Any
 
 from PIL import Image
 
-from sdbench.devices.scripted import Fault, Moment, ScriptedDevice, SimulatedOutOfMemory
+from sdbench.devices.scripted import Fault, Held, Moment, ScriptedDevice
 from sdbench.jsontypes import JsonValue
 from sdbench.pipelines.base import (
     DENOISER,
@@ -22,7 +23,9 @@ from sdbench.pipelines.base import (
     Solver,
     StageObserver,
 )
+from sdbench.pipelines.failed_stage import stage_of_call
 from sdbench.suite.configuration import Configuration
+from sdbench.units import MIB
 
 _DEFAULT_STEPS = 50
 _IMAGE_PIXELS = 8
@@ -31,6 +34,10 @@ _ERROR_LEVELS = 60.0
 """Error of a drawn picture at one step, in 8-bit levels."""
 _ROUNDING_LEVELS = 0.5
 """What half precision adds to it."""
+_LEAKED_BYTES = 64 * MIB
+_WEIGHTS_ON_DEVICE = {"none": 1.0, "model": 0.6}
+"""Share of the weights that is on the device at once; all other ways of offloading leave little."""
+_LEAST_WEIGHTS_ON_DEVICE = 0.1
 _EVALUATIONS_PER_STEP = {"heun": 2, "kdpm2": 2, "kdpm2_a": 2, "dpmpp_sde": 2}
 
 
@@ -42,22 +49,29 @@ class SimulatedLoader:
 
     def load(self, knobs: Mapping[str, JsonValue]) -> SimulatedPipeline:
         """The pipeline; meets with the script's faults at load."""
+        weights = self._device.hold(_weights_bytes(self._device, knobs))
         _meet_faults(self._device, knobs, Moment.LOAD, calls=0)
         self._device.advance(self._device.script.load_s)
-        return SimulatedPipeline(self._device)
+        return SimulatedPipeline(self._device, weights)
 
 
 class SimulatedPipeline:
-    """A pipeline whose calls move the scripted device's clock and memory."""
+    """A pipeline whose calls move the scripted device's clock and memory.
 
-    def __init__(self, device: ScriptedDevice) -> None:
+    Args:
+        device: What it runs on.
+        weights: The memory of its weights; None where they are loaded by each call.
+    """
+
+    def __init__(self, device: ScriptedDevice, weights: Held | None = None) -> None:
         self._device = device
+        self._weights = weights
 
     @contextmanager
     def configured(self, configuration: Configuration) -> Iterator[SimulatedCall]:
         """Gives the call; there is nothing to take back but the throttling of a fault."""
         try:
-            yield SimulatedCall(self._device, configuration)
+            yield SimulatedCall(self._device, configuration, self._weights)
         finally:
             self._device.is_throttled = False
 
@@ -73,12 +87,19 @@ class SimulatedPipeline:
         """Nothing ever is."""
         return ()
 
+    def resident(self) -> Iterable[Any]:
+        """No tensors."""
+        return ()
+
 
 class SimulatedCall:
     """One call; see `sdbench.pipelines.base.Call`."""
 
-    def __init__(self, device: ScriptedDevice, configuration: Configuration) -> None:
+    def __init__(
+        self, device: ScriptedDevice, configuration: Configuration, weights: Held | None
+    ) -> None:
         self._device = device
+        self._weights = weights
         self._knobs = configuration.knobs
         self._observer: StageObserver | None = None
         self._noise = random.Random(configuration.key)
@@ -91,7 +112,11 @@ class SimulatedCall:
     def __call__(self) -> Sequence[Any]:
         """Plays the script for one call, and returns flat images."""
         _meet_faults(self._device, self._knobs, Moment.CALL, self._calls)
+        images = self._play()
         self._calls += 1
+        return images
+
+    def _play(self) -> Sequence[Any]:
         script, batch = self._device.script, self.images_per_call
         is_half = self._knobs["dtype"] != "fp32"
         speedup = script.half_precision_speedup if is_half else 1.0
@@ -99,15 +124,16 @@ class SimulatedCall:
         sliced = self._knobs["attention_slicing"] != "off"
         activations = script.activation_bytes * batch / (2 if is_half else 1)
         activations *= script.slicing_activation_ratio if sliced else 1.0
-        weights_bytes = script.weights_bytes // (2 if is_half else 1)
-        self._device.use_memory(weights_bytes)
+        weights = self._weights or self._device.hold(_weights_bytes(self._device, self._knobs))
         self._stage(TEXT_ENCODING, script.text_encoding_s * factor)
         for _ in range(self._evaluations()):
-            peak = weights_bytes + round(activations)
-            self._stage(DENOISER, script.denoiser_s * batch * factor, peak)
+            self._stage(DENOISER, script.denoiser_s * batch * factor, round(activations))
             self._stage(SCHEDULER_STEP, script.scheduler_step_s * factor)
-        self._stage(VAE_DECODE, script.vae_decode_s * batch * factor)
+        decoded_at_once = 1 if self._knobs["vae_slicing"] == "on" else batch
+        decoding = script.vae_activation_bytes * decoded_at_once // (2 if is_half else 1)
+        self._stage(VAE_DECODE, script.vae_decode_s * batch * factor, decoding)
         self._device.advance(script.other_s * factor)
+        del weights
         return [Image.new("RGB", (_IMAGE_PIXELS, _IMAGE_PIXELS))] * batch
 
     def _evaluations(self) -> int:
@@ -119,14 +145,12 @@ class SimulatedCall:
         assert isinstance(steps, int)
         return steps
 
-    def _stage(self, stage: str, duration_s: float, used_bytes: int | None = None) -> None:
-        if self._observer is not None:
-            self._observer.enter_stage(stage)
-        if used_bytes is not None:
-            self._device.use_memory(used_bytes)
-        self._device.advance(duration_s)
-        if self._observer is not None:
-            self._observer.leave_stage(stage)
+    def _stage(self, stage: str, duration_s: float, activation_bytes: int = 0) -> None:
+        with stage_of_call(self._observer, stage):
+            activations = self._device.hold(activation_bytes)
+            _meet_faults(self._device, self._knobs, Moment.CALL, self._calls, stage)
+            self._device.advance(duration_s)
+            del activations
 
     @contextmanager
     def observed(self, observer: StageObserver) -> Iterator[None]:
@@ -174,21 +198,39 @@ class SimulatedCall:
         return ()
 
 
+def _weights_bytes(device: ScriptedDevice, knobs: Mapping[str, JsonValue]) -> int:
+    share = _WEIGHTS_ON_DEVICE.get(str(knobs.get("offload", "none")), _LEAST_WEIGHTS_ON_DEVICE)
+    is_half = knobs.get("dtype", "fp32") != "fp32"
+    return round(share * device.script.weights_bytes) // (2 if is_half else 1)
+
+
 def _meet_faults(
-    device: ScriptedDevice, knobs: Mapping[str, JsonValue], at: Moment, calls: int
+    device: ScriptedDevice,
+    knobs: Mapping[str, JsonValue],
+    at: Moment,
+    calls: int,
+    stage: str | None = None,
 ) -> None:
     for scripted in device.script.faults:
-        if scripted.at is not at or not scripted.concerns(knobs) or calls < scripted.after_calls:
+        is_now = scripted.at is at and scripted.stage == stage and calls >= scripted.after_calls
+        if not is_now or not scripted.concerns(knobs):
             continue
         match scripted.fault:
             case Fault.CRASH:
                 os.kill(os.getpid(), signal.SIGKILL)
+            case Fault.SEGFAULT:
+                ctypes.string_at(0)
             case Fault.HANG:
                 threading.Event().wait()
             case Fault.ERROR:
                 raise RuntimeError("the script says so")
+            case Fault.STICKY:
+                raise device.lose()
             case Fault.OOM:
-                raise SimulatedOutOfMemory("the script says so")
+                raise device.out_of_memory(device.script.memory_bytes)
+            case Fault.LEAK:
+                device.leak(_LEAKED_BYTES)
+                raise device.out_of_memory(device.script.memory_bytes)
             case Fault.THROTTLE:
                 device.is_throttled = True
         return

@@ -21,6 +21,7 @@ from sdbench.pipelines.base import (
     VAE_ENCODE,
     StageObserver,
 )
+from sdbench.pipelines.failed_stage import note_stage
 
 _MODULE_STAGES = {
     "text_encoder": TEXT_ENCODING,
@@ -110,6 +111,9 @@ def _reporter(stage: str, observer: StageObserver) -> Callable[..., Any]:
         observer.enter_stage(stage)
         try:
             return function(*args, **kwargs)
+        except Exception as error:
+            note_stage(error, stage)
+            raise
         finally:
             observer.leave_stage(stage)
 

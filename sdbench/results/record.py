@@ -15,6 +15,7 @@ from sdbench.results.device_memory import DeviceMemory
 from sdbench.results.fidelity import Fidelity
 from sdbench.results.figure import Figure
 from sdbench.results.out_of_memory import OutOfMemory
+from sdbench.results.prediction import Fit
 
 RECORD_SCHEMA = 1
 """Version of the record format. Readers accept every version up to this one."""
@@ -86,6 +87,7 @@ class Record:
         stage_peak_allocated_bytes: ``peak_allocated_bytes`` within each stage.
         load_peak_allocated_bytes: The same of loading, where this round had to load.
         predicted_allocated_bytes: What it was expected to be before the round.
+        predicted_fit: Whether it was expected to fit; None where no limit was known, or no peak.
         device_memory: Who used how much of the device meanwhile; None where no driver tells.
         energy_per_image_joules: Energy that the device took for one image.
         out_of_memory: Where memory ran out, and what the allocator said; None where it did not.
@@ -122,6 +124,7 @@ class Record:
     stage_peak_allocated_bytes: Mapping[str, int] = field(default_factory=dict)
     load_peak_allocated_bytes: Figure = NOT_REACHED
     predicted_allocated_bytes: Figure = NOT_PREDICTED
+    predicted_fit: Fit | None = None
     device_memory: DeviceMemory | None = None
     energy_per_image_joules: Figure = NOT_REACHED
     out_of_memory: OutOfMemory | None = None
@@ -130,6 +133,24 @@ class Record:
     effective: Mapping[str, Any] = field(default_factory=dict)
     images: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+
+    @property
+    def is_ruled_out(self) -> bool:
+        """Whether it was not measured since it was predicted not to fit into memory."""
+        return self.status is Status.SKIPPED and self.predicted_fit is Fit.DOES_NOT_FIT
+
+    @property
+    def is_answer(self) -> bool:
+        """Whether it leaves no question open; a prediction that it does not fit is an answer."""
+        return self.status not in OPEN_STATUSES or self.is_ruled_out
+
+    @property
+    def prediction_error_ratio(self) -> float | None:
+        """By what share of the measured peak the predicted one is above it; None without both."""
+        predicted, measured = self.predicted_allocated_bytes.value, self.peak_allocated_bytes.value
+        if predicted is None or not measured:
+            return None
+        return predicted / measured - 1
 
     def to_line(self) -> str:
         """The record as one line of JSON, without its end.

@@ -23,6 +23,9 @@ RECORDS_FILE = "records.jsonl"
 IMAGES_FOLDER = "images"
 LOGS_FOLDER = "logs"
 
+MEMORY_LIMIT = "memory_limit_bytes"
+"""Name of a run's memory limit in its fingerprint; absent where it had none."""
+
 
 class RunFolderError(SdbenchError):
     """A folder that is not a readable run."""
@@ -51,6 +54,12 @@ class RunInfo:
     environment: Mapping[str, JsonValue]
     started_at: str
     planned_keys: tuple[str, ...]
+
+    @property
+    def memory_limit_bytes(self) -> int | None:
+        """The limit that every configuration ran under, or None."""
+        limit = self.fingerprint.get(MEMORY_LIMIT)
+        return limit if isinstance(limit, int) else None
 
 
 _RUN_INFOS: TypeAdapter[RunInfo] = TypeAdapter(RunInfo)

@@ -9,6 +9,7 @@ from sdbench.jsontypes import JsonValue, canonical_json
 from sdbench.knobs.registry import KNOBS
 from sdbench.results.fidelity import Fidelity
 from sdbench.results.figure import Figure
+from sdbench.results.memory_table import memory_cells, stage_peak_cells
 from sdbench.results.record import Record, Status
 from sdbench.results.store import Run
 from sdbench.statistics import median_estimate, quantile
@@ -18,6 +19,10 @@ if TYPE_CHECKING:
 
 MISSING = "missing"
 """Stands for the status of a planned configuration that has no record."""
+
+RULED_OUT = "predicted-oom"
+"""Stands for the status of a configuration that was not measured since it was predicted not to fit,
+as apart from others that were skipped."""
 
 NO_RECORD = "planned, and not measured: the run was cut off or is still going on"
 
@@ -90,8 +95,11 @@ def table(
         Columns: ``key``; one for each knob; ``status`` (``missing`` where there is no record) and
         ``reason``; latencies in seconds, with the confidence that their interval really has; each
         memory figure in bytes with its origin and, where it is not available, the reason; the
+        predicted peak likewise, with the share by which it is above the measured one; what else the
+        record tells of memory and energy (`sdbench.results.memory_table.memory_cells`); the
         fidelity's score or the reason why there is none, with what it is made of;
-        ``stage_<name>_s`` with the median seconds of a stage in one call; what really ran; and
+        ``stage_<name>_s`` with the median seconds of a stage in one call, and its peak of live
+        tensor bytes; what really ran; and
         notes.
     """
     import pandas as pd
@@ -154,14 +162,18 @@ def _measured(record: Record) -> dict[str, Any]:
         "load_s": record.load_s,
         "first_call_s": record.first_call_s,
     }
-    for name in MEMORY_FIGURES:
+    for name in (*MEMORY_FIGURES, "predicted_allocated_bytes"):
         figure: Figure = getattr(record, name)
         row[name] = figure.value
         row[f"{name}_origin"] = figure.origin.value if figure.origin else None
         row[f"{name}_reason"] = figure.reason
+    row["prediction_error_ratio"] = record.prediction_error_ratio
+    row["predicted_fit"] = record.predicted_fit.value if record.predicted_fit else None
+    row.update(memory_cells(record))
     row.update(_fidelity(record.fidelity))
     for stage, stage_s in stage_medians(record).items():
         row[f"stage_{stage}_s"] = stage_s
+    row.update(stage_peak_cells(record))
     row["denoiser_evaluations"] = record.denoiser_evaluations
     row["scheduler_class"] = scheduler_class(record)
     row["attention_processors"] = attention_processors(record)

@@ -9,16 +9,18 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Protocol
 
+from sdbench.results.out_of_memory import OutOfMemory
 from sdbench.results.record import Record, Status
 from sdbench.results.store import IMAGES_FOLDER, RunWriter, utc_now
 from sdbench.run.launch import Launcher
 from sdbench.run.messages import (
     LOADING,
+    Declined,
     Draw,
     Drawn,
     Finished,
@@ -32,6 +34,7 @@ from sdbench.run.plan import load_key
 from sdbench.run.worker_process import CannotStart, WorkerDied, WorkerProcess
 from sdbench.suite.configuration import Configuration
 from sdbench.suite.model import Suite
+from sdbench.units import format_bytes
 
 _START_TIMEOUT_S = 300.0
 """Longest time for imports and the first touch of the device."""
@@ -69,11 +72,13 @@ class Job:
         suite: The suite.
         device: Word for the device, such as ``auto`` or ``cuda:0``.
         trust_remote_code: Whether the user allowed models' own code on the command line.
+        memory_limit_bytes: What workers may use of the device's memory, or None.
     """
 
     suite: Suite
     device: str
     trust_remote_code: bool = False
+    memory_limit_bytes: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +88,7 @@ class _Loss:
     status: Status
     reason: str
     phase: str
+    out_of_memory: OutOfMemory | None = None
 
     def record(
         self, configuration: Configuration, number: int, worker: str, started_at: str
@@ -95,7 +101,18 @@ class _Loss:
             started_at=started_at,
             status=self.status,
             reason=self.reason,
+            out_of_memory=self.out_of_memory,
         )
+
+
+def _loss_by(death: WorkerDied, phase: str, rss_bytes: int | None) -> _Loss:
+    """A round whose worker died; out of memory where the kernel ended it for that."""
+    resident = f", with {format_bytes(rss_bytes)} resident when last told" if rss_bytes else ""
+    if death.is_out_of_memory:
+        reason = f"out of memory on the host: {death}{resident} (in phase: {phase})"
+        return _Loss(Status.OOM, reason, phase, OutOfMemory(phase=phase))
+    resident = resident if death.is_killed else ""
+    return _Loss(Status.ERROR, f"{death}{resident} (in phase: {phase})", phase)
 
 
 class Controller:
@@ -149,6 +166,7 @@ class Controller:
                 device=self._job.device,
                 trust_remote_code=self._job.trust_remote_code,
                 name=name,
+                memory_limit_bytes=self._job.memory_limit_bytes,
             )
         )
         try:
@@ -196,20 +214,17 @@ class Controller:
         if self._deaths_at_load[key] >= _DEATHS_AT_LOAD:
             skipped = _Loss(Status.SKIPPED, _NO_MORE_LOADS, phase="")
             return skipped.record(configuration, number, "none", started_at)
-        worker = self._worker or self._replace_worker()
-        worker.send(
-            Measure(
-                knobs=dict(configuration.knobs),
-                round=number,
-                images_folder=str((run_folder / IMAGES_FOLDER).absolute()),
-            )
+        command = Measure(
+            knobs=dict(configuration.knobs),
+            round=number,
+            images_folder=str((run_folder / IMAGES_FOLDER).absolute()),
         )
         timeout_s = self._job.suite.measure.timeout_s
-        ending = self._follow(worker, configuration, timeout_s, progress)
+        ending, worker, notes = self._ask(command, configuration, timeout_s, progress)
         if isinstance(ending, Finished):
-            return ending.record
+            return replace(ending.record, notes=(*notes, *ending.record.notes))
         assert isinstance(ending, _Loss)
-        return ending.record(configuration, number, worker.name, started_at)
+        return ending.record(configuration, number, worker, started_at)
 
     def draw(self, command: Draw, timeout_s: float, progress: Progress) -> Drawn:
         """A drawing, whatever becomes of its worker.
@@ -220,13 +235,28 @@ class Controller:
         configuration = Configuration(command.knobs)
         if self._deaths_at_load[load_key(configuration)] >= _DEATHS_AT_LOAD:
             return Drawn(status=Status.SKIPPED, reason=_NO_MORE_LOADS)
-        worker = self._worker or self._replace_worker()
-        worker.send(command)
-        ending = self._follow(worker, configuration, timeout_s, progress)
+        ending, _, _ = self._ask(command, configuration, timeout_s, progress)
         if isinstance(ending, Drawn):
             return ending
         assert isinstance(ending, _Loss)
         return Drawn(status=ending.status, reason=ending.reason)
+
+    def _ask(
+        self,
+        command: Measure | Draw,
+        configuration: Configuration,
+        timeout_s: float,
+        progress: Progress,
+    ) -> tuple[Finished | Drawn | _Loss, str, tuple[str, ...]]:
+        """What becomes of a command, the worker's name, and why an earlier one declined."""
+        notes: tuple[str, ...] = ()
+        while True:
+            worker = self._worker or self._replace_worker()
+            worker.send(command)
+            ending = self._follow(worker, configuration, timeout_s, progress)
+            if not isinstance(ending, Declined):
+                return ending, worker.name, notes
+            notes = (*notes, f"{ending.reason}: a new worker was started")
 
     def _follow(
         self,
@@ -234,16 +264,18 @@ class Controller:
         configuration: Configuration,
         timeout_s: float,
         progress: Progress,
-    ) -> Finished | Drawn | _Loss:
+    ) -> Finished | Drawn | Declined | _Loss:
         """Waits for a command's end, or for the worker's end or a timeout; a loss ends the worker.
 
-        Loading has a timeout of its own.
+        So does a worker's word that it must not be used again. Loading has a timeout of its own.
         """
         ending = self._ending(worker, configuration, timeout_s, progress)
         if isinstance(ending, _Loss):
             self.kill_worker()
             if ending.phase == LOADING:
                 self._deaths_at_load[load_key(configuration)] += 1
+        elif isinstance(ending, Declined) or ending.is_spent:
+            self.kill_worker()
         return ending
 
     def _ending(
@@ -252,15 +284,15 @@ class Controller:
         configuration: Configuration,
         timeout_s: float,
         progress: Progress,
-    ) -> Finished | Drawn | _Loss:
-        phase, limit_s = "set-up", timeout_s
+    ) -> Finished | Drawn | Declined | _Loss:
+        phase, limit_s, rss_bytes = "set-up", timeout_s, None
         deadline = time.monotonic() + limit_s
         while True:
             try:
                 event = worker.receive(deadline - time.monotonic())
             except WorkerDied as death:
-                return _Loss(Status.ERROR, f"{death} (in phase: {phase})", phase)
-            if isinstance(event, (Finished, Drawn)):
+                return _loss_by(death, phase, rss_bytes)
+            if isinstance(event, (Finished, Drawn, Declined)):
                 return event
             if event is None:
                 reason = f"no end within {limit_s:g} s, in phase: {phase}"
@@ -270,7 +302,7 @@ class Controller:
                 is_loading = event.name == LOADING
                 limit_s = self._job.suite.measure.load_timeout_s if is_loading else timeout_s
                 deadline = time.monotonic() + limit_s
-            phase = event.name
+            phase, rss_bytes = event.name, event.rss_bytes
             progress.phase(configuration, phase)
 
     def _replace_worker(self) -> WorkerProcess:

@@ -43,16 +43,22 @@ _KEPT_PREFIXES = (
     "XDG_",
 )
 _RECORDED_PREFIXES = ("CUDA_", "NCCL_", "TORCH", "PYTORCH", "DIFFUSERS_", "OMP_", "MKL_", "KMP_")
+_HASH_SEED = "PYTHONHASHSEED"
 _PACKAGES = ("torch", "diffusers", "transformers", "accelerate", "safetensors", "xformers")
 
 
 def worker_environment(environment: Mapping[str, str]) -> dict[str, str]:
-    """What of the controller's environment a worker gets: nothing that is not known to matter."""
-    return {
+    """What of the controller's environment a worker gets: nothing that is not known to matter.
+
+    diffusers loads a pipeline's models in the order of a set of their names. With a seed of its own
+    in every process, the peak of loading would be another in each.
+    """
+    kept = {
         name: value
         for name, value in environment.items()
         if name in _KEPT_NAMES or name.startswith(_KEPT_PREFIXES)
     }
+    return {_HASH_SEED: "0", **kept}
 
 
 def recorded_variables(environment: Mapping[str, str]) -> dict[str, JsonValue]:

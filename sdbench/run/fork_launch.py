@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from sdbench.run.ownership import with_controller
 from sdbench.run.worker_process import CannotStart, WorkerProcess, last_line
 
 IMPORTED_ONCE = (
@@ -41,7 +42,7 @@ class ForkServerLauncher:
     def __init__(
         self, environment: Mapping[str, str], modules: Sequence[str] = IMPORTED_ONCE
     ) -> None:
-        self._environment = dict(environment)
+        self._environment = with_controller(environment)
         self._modules = modules
         self._server: _Server | None = None
 

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
+from pydantic import ValidationError
+
+from sdbench.devices.description import MACHINES, Machine
 from sdbench.errors import SdbenchError
 from sdbench.jsontypes import JsonValue
 from sdbench.run.environment import versions, worker_environment
+from sdbench.run.ownership import with_controller
 
 _TIMEOUT_S = 120.0
 
@@ -24,57 +26,44 @@ class NoInventory(SdbenchError):
 
 
 @dataclass(frozen=True, slots=True)
-class FoundDevice:
-    """A device that can be measured on.
-
-    Attributes:
-        word: What ``--device`` takes.
-        label: Its name as people read it.
-        facts: What is known of it, units in the names.
-    """
-
-    word: str
-    label: str
-    facts: Mapping[str, JsonValue]
-
-    @property
-    def details(self) -> str:
-        """The facts in one line."""
-        return ", ".join(
-            f"{name} {value}" for name, value in self.facts.items() if name != "device"
-        )
-
-
-@dataclass(frozen=True, slots=True)
 class Inventory:
     """The devices of this machine, and the versions that a worker would run with."""
 
-    devices: tuple[FoundDevice, ...]
-    versions: Mapping[str, JsonValue]
+    machine: Machine
+    versions: dict[str, JsonValue]
 
     def to_json(self) -> dict[str, Any]:
-        """The inventory as programs read it."""
-        return asdict(self)
+        """The inventory as programs read it: the CPU and then the GPUs, as torch counts them."""
+        machine = MACHINES.dump_python(self.machine, mode="json")
+        return {
+            "devices": [machine["cpu"], *machine["gpus"]],
+            "no_gpus_reason": machine["no_gpus_reason"],
+            "findings": machine["findings"],
+            "versions": self.versions,
+        }
 
 
 def inventory() -> Inventory:
     """Asks a process that imports torch.
 
     Raises:
-        NoInventory: torch cannot be imported, or does not answer.
+        NoInventory: It ends in an error, or does not answer.
     """
     try:
         answer = subprocess.run(
             [sys.executable, "-m", "sdbench.devices.inventory"],
+            stdin=subprocess.DEVNULL,
             capture_output=True,
             check=True,
             timeout=_TIMEOUT_S,
-            env=worker_environment(os.environ),
+            env=with_controller(worker_environment(os.environ)),
         )
+        return Inventory(MACHINES.validate_json(answer.stdout), versions())
     except subprocess.CalledProcessError as error:
-        last = error.stderr.decode(errors="replace").strip().splitlines()[-1:]
-        raise NoInventory(f"torch does not work here: {' '.join(last)}") from None
+        lines = error.stderr.decode(errors="replace").strip().splitlines()
+        last = lines[-1] if lines else f"exit code {error.returncode}"
+        raise NoInventory(f"the devices cannot be asked for: {last}") from None
     except subprocess.TimeoutExpired:
         raise NoInventory(f"the devices did not answer within {_TIMEOUT_S:g} s") from None
-    devices = tuple(FoundDevice(**device) for device in json.loads(answer.stdout))
-    return Inventory(devices, versions())
+    except ValidationError as error:
+        raise NoInventory(f"the devices answered what is no inventory: {error}") from None

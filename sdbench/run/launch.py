@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Protocol
 
 from sdbench.run.fork_launch import ForkServerLauncher
+from sdbench.run.ownership import with_controller
 from sdbench.run.worker_process import WorkerProcess
 
 _GPU_DRIVERS = tuple(map(Path, ("/dev/nvidiactl", "/dev/dxg", "/dev/kfd")))
@@ -29,6 +30,11 @@ class Launcher(Protocol):
         """Ends what the launcher itself started."""
 
 
+def has_gpu_driver() -> bool:
+    """Whether this machine has a driver of GPUs, as can be seen without importing torch."""
+    return any(driver.exists() for driver in _GPU_DRIVERS)
+
+
 def launcher_for(device: str, environment: Mapping[str, str]) -> Launcher:
     """The launcher that suits a device.
 
@@ -36,8 +42,7 @@ def launcher_for(device: str, environment: Mapping[str, str]) -> Launcher:
     after it, and some imports touch it. So it is used only where there is no GPU in play, and on
     Linux, where forking is safe.
     """
-    has_gpu = any(driver.exists() for driver in _GPU_DRIVERS)
-    without_gpu = device == "cpu" or (device == "auto" and not has_gpu)
+    without_gpu = device == "cpu" or (device == "auto" and not has_gpu_driver())
     if sys.platform == "linux" and without_gpu:
         return ForkServerLauncher(environment)
     return SpawnLauncher(environment)
@@ -47,7 +52,7 @@ class SpawnLauncher:
     """Starts each worker as a process of its own."""
 
     def __init__(self, environment: Mapping[str, str]) -> None:
-        self._environment = dict(environment)
+        self._environment = with_controller(environment)
 
     def start(self, name: str, log: Path) -> WorkerProcess:
         """A new worker in a process group of its own, so that Ctrl-C does not reach it."""

@@ -5,7 +5,7 @@ controller                            worker
     | <------------------------ Ready -- |   (or Refused, and the worker ends)
     | -- Measure ----------------------> |
     | <------------------------ Phase -- |   any number, outside of timed windows
-    | <--------------------- Finished -- |
+    | <--------------------- Finished -- |   (or Declined, and another worker is asked)
     | -- Draw -------------------------> |
     | <------------------------ Phase -- |
     | <------------------------ Drawn -- |
@@ -34,6 +34,7 @@ class Start:
         device: Word for the device, such as ``auto`` or ``cuda:0``.
         trust_remote_code: Whether the user allowed models' own code on the command line.
         name: Name of the worker in records.
+        memory_limit_bytes: What it may use of the device's memory, or None.
     """
 
     type: Literal["start"] = "start"
@@ -41,6 +42,7 @@ class Start:
     device: str
     trust_remote_code: bool
     name: str
+    memory_limit_bytes: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,18 +105,31 @@ class Refused:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Phase:
-    """What the worker does now; ``loading`` before a pipeline is loaded."""
+    """What the worker does now.
+
+    Attributes:
+        name: Word for it; ``loading`` before a pipeline is loaded.
+        rss_bytes: Resident memory of the worker on the host, or None where it is not known.
+    """
 
     type: Literal["phase"] = "phase"
     name: str
+    rss_bytes: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finished:
-    """A round has ended."""
+    """A round has ended.
+
+    Attributes:
+        record: What it yielded.
+        is_spent: Whether the worker must not be used again: its device is in error for as long as
+            the process lives, or memory did not come back.
+    """
 
     type: Literal["finished"] = "finished"
     record: Record
+    is_spent: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,6 +141,7 @@ class Drawn:
         reason: Why it did not end ``ok``.
         path: The drawing's file, or None.
         scheduler: The scheduler that drew it, as a suite would write it.
+        is_spent: Whether the worker must not be used again.
     """
 
     type: Literal["drawn"] = "drawn"
@@ -133,12 +149,22 @@ class Drawn:
     reason: str | None = None
     path: str | None = None
     scheduler: JsonValue = None
+    is_spent: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Declined:
+    """The worker did not begin, since it must not be used again: another is to be asked."""
+
+    type: Literal["declined"] = "declined"
+    reason: str
 
 
 LOADING = "loading"
+DRAWING = "drawing"
 
 Command: TypeAlias = Start | Measure | Draw
-Event: TypeAlias = Ready | Refused | Phase | Finished | Drawn
+Event: TypeAlias = Ready | Refused | Declined | Phase | Finished | Drawn
 
 COMMANDS: TypeAdapter[Command] = TypeAdapter(Annotated[Command, Field(discriminator="type")])
 EVENTS: TypeAdapter[Event] = TypeAdapter(Annotated[Event, Field(discriminator="type")])

@@ -12,7 +12,7 @@ from typing import Protocol
 
 from sdbench.errors import SdbenchError
 from sdbench.jsontypes import canonical_json
-from sdbench.results.record import OPEN_STATUSES
+from sdbench.results.record import Record
 from sdbench.results.store import (
     LOGS_FOLDER,
     Run,
@@ -24,10 +24,12 @@ from sdbench.results.store import (
 )
 from sdbench.run.controller import Controller, Job, Progress
 from sdbench.run.drawings import Drawings
+from sdbench.run.forecast import Forecast, Predicts, forecast
 from sdbench.run.judge import Judge
 from sdbench.run.launch import Launcher
 from sdbench.run.messages import Ready
 from sdbench.run.plan import plan
+from sdbench.run.predict_target import target_of
 from sdbench.run.worker_process import CannotStart
 from sdbench.suite.configuration import Configuration
 from sdbench.suite.model import Suite
@@ -51,6 +53,7 @@ class Order:
         device: Word for the device.
         trust_remote_code: Whether models' own code may run.
         resume: Whether to go on with the newest run of this suite.
+        memory_limit_bytes: What a configuration may use of the device's memory, or None.
     """
 
     suite: Suite
@@ -59,6 +62,7 @@ class Order:
     device: str = "auto"
     trust_remote_code: bool = False
     resume: bool = False
+    memory_limit_bytes: int | None = None
 
     @property
     def references(self) -> Path:
@@ -86,8 +90,17 @@ class Outcome:
     stopped: str | None
 
 
-def run_suite(order: Order, launcher: Launcher, listener: RunListener) -> Outcome:
+def run_suite(
+    order: Order, launcher: Launcher, listener: RunListener, predictor: Predicts | None = None
+) -> Outcome:
     """Measures what an order asks for.
+
+    Args:
+        order: What the user asked for.
+        launcher: What starts workers.
+        listener: Told how it goes.
+        predictor: Predicts what needs how much memory, for the order and to leave out what does
+            not fit; None where all is to be measured.
 
     Raises:
         CannotStart: No worker could start, for example since the device is not there.
@@ -96,28 +109,42 @@ def run_suite(order: Order, launcher: Launcher, listener: RunListener) -> Outcom
     planned = plan(order.configurations)
     parent = order.results / order.suite.name
     earlier = _run_to_resume(order) if order.resume else None
-    done = _answered(earlier) if earlier else frozenset()
+    latest = earlier.latest if earlier else {}
+    asked = [item for item in planned if _is_open(latest.get(item.key))]
     parent.mkdir(parents=True, exist_ok=True)
     logs = Path(tempfile.mkdtemp(prefix=".starting-", dir=parent))
-    job = Job(order.suite, order.device, order.trust_remote_code)
+    job = Job(order.suite, order.device, order.trust_remote_code, order.memory_limit_bytes)
     try:
         with Controller(job, launcher, logs, _workers_of(earlier)) as controller:
             ready = controller.start_worker()
-            if earlier is None:
-                writer = _create(order, planned, ready)
-            else:
+            if earlier is not None:
                 _require_same_fingerprint(earlier, ready)
+            expected = _forecast(order, predictor, asked, ready, listener)
+            planned = expected.ordered(planned)
+            if earlier is None:
+                writer = create_run(order, planned, ready)
+            else:
                 writer = RunWriter.resume(earlier.folder)
-            controller.logs_folder = _move_logs(logs, writer.folder)
-            missing = [item for item in planned if item.key not in done]
+            controller.logs_folder = move_logs(logs, writer.folder)
+            missing = [
+                item
+                for item in expected.ordered(asked)
+                if not _stays_ruled_out(latest.get(item.key), expected)
+            ]
             listener.begun(writer.folder, ready.device, len(planned), len(planned) - len(missing))
             stopped = None
             with writer:
-                drawings, judge = _judge(order, controller, writer.folder, listener)
+                drawings, judge = judge_for(order, controller, writer.folder, listener)
                 try:
-                    judge.remember(earlier.latest.values() if earlier else ())
-                    judge.prepare(missing)
-                    controller.measure(missing, writer, listener, judge.complete)
+                    judge.remember(latest.values())
+                    fitting = _without_ruled_out(missing, expected, judge, writer, listener)
+                    judge.prepare(fitting)
+                    controller.measure(
+                        fitting,
+                        writer,
+                        listener,
+                        lambda item, record: judge.complete(item, expected.added(record)),
+                    )
                 except KeyboardInterrupt:
                     stopped = "interrupted"
                 except CannotStart as error:
@@ -129,20 +156,58 @@ def run_suite(order: Order, launcher: Launcher, listener: RunListener) -> Outcom
         shutil.rmtree(logs, ignore_errors=True)
 
 
-def _judge(
+def judge_for(
     order: Order, controller: Controller, folder: Path, listener: RunListener
 ) -> tuple[Drawings, Judge]:
+    """What judges a run's pictures, and where these come from; clear the latter at the end."""
     protocol = order.suite.fidelity
     timeout_s = protocol.timeout_s if protocol else 0.0
     drawings = Drawings(controller, timeout_s, folder, order.references, listener)
     return drawings, Judge(protocol, order.suite.inputs, drawings, listener)
 
 
-def _answered(run: Run) -> frozenset[str]:
-    """Keys of the configurations that need no further round: their latest record is an answer."""
-    return frozenset(
-        key for key, record in run.latest.items() if record.status not in OPEN_STATUSES
-    )
+def _is_open(record: Record | None) -> bool:
+    """Whether a configuration may need a round: a prediction is no measurement, and may change."""
+    return record is None or record.is_ruled_out or not record.is_answer
+
+
+def _stays_ruled_out(record: Record | None, expected: Forecast) -> bool:
+    """Whether an earlier record stands: it was predicted not to fit, and nothing says it would."""
+    if record is None or not record.is_ruled_out or not expected.is_made:
+        return False
+    return expected.rules_out(record.key) is not False
+
+
+def _forecast(
+    order: Order,
+    predictor: Predicts | None,
+    asked: Sequence[Configuration],
+    ready: Ready,
+    listener: RunListener,
+) -> Forecast:
+    if not asked or predictor is None:
+        return Forecast()
+    target = target_of(ready, order.memory_limit_bytes)
+    return forecast(predictor, order.suite, asked, target, order.trust_remote_code, listener)
+
+
+def _without_ruled_out(
+    configurations: Sequence[Configuration],
+    expected: Forecast,
+    judge: Judge,
+    writer: RunWriter,
+    listener: RunListener,
+) -> list[Configuration]:
+    """Those that are to be measured; the others get their records."""
+    fitting = []
+    for configuration in configurations:
+        if expected.rules_out(configuration.key):
+            record = judge.complete(configuration, expected.ruled_out(configuration))
+            writer.append(record)
+            listener.finished(configuration, record)
+        else:
+            fitting.append(configuration)
+    return fitting
 
 
 def _workers_of(run: Run | None) -> int:
@@ -152,7 +217,8 @@ def _workers_of(run: Run | None) -> int:
     return max((int(number) for number in numbers if number.isdigit()), default=0)
 
 
-def _create(order: Order, planned: Sequence[Configuration], ready: Ready) -> RunWriter:
+def create_run(order: Order, planned: Sequence[Configuration], ready: Ready) -> RunWriter:
+    """Starts a run in a folder of its own, named by the time and the device."""
     started_at = utc_now()
     stamp = started_at.replace("-", "").replace(":", "")
     parent = order.results / order.suite.name
@@ -176,7 +242,7 @@ def _create(order: Order, planned: Sequence[Configuration], ready: Ready) -> Run
     return RunWriter.create(folder, info)
 
 
-def _move_logs(logs: Path, folder: Path) -> Path:
+def move_logs(logs: Path, folder: Path) -> Path:
     """Moves the logs of the start into the run's folder; workers keep writing to them."""
     target = folder / LOGS_FOLDER
     number = 2

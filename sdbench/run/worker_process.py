@@ -14,6 +14,7 @@ from pydantic import ValidationError
 
 from sdbench.errors import SdbenchError
 from sdbench.run.messages import COMMANDS, EVENTS, Command, Event
+from sdbench.run.oom_killer import kills_since, oom_kills
 
 _LOG_TAIL_BYTES = 4096
 
@@ -26,7 +27,19 @@ class CannotStart(SdbenchError):
 
 
 class WorkerDied(Exception):
-    """The worker's process ended without an answer; the message says how, and its last words."""
+    """The worker's process ended without an answer; the message says how, and its last words.
+
+    Attributes:
+        is_killed: Whether it was killed (SIGKILL), by someone else than the controller.
+        is_out_of_memory: Whether the kernel's out-of-memory killer did it.
+    """
+
+    def __init__(
+        self, message: str, *, is_killed: bool = False, is_out_of_memory: bool = False
+    ) -> None:
+        super().__init__(message)
+        self.is_killed = is_killed
+        self.is_out_of_memory = is_out_of_memory
 
 
 class Process(Protocol):
@@ -58,6 +71,7 @@ class WorkerProcess:
         self._reader = reader
         self._writer = writer
         self._log = log.open("rb")
+        self._kills_before = oom_kills()
         self._lines: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._read, daemon=True)
         self._thread.start()
@@ -85,17 +99,23 @@ class WorkerProcess:
         except queue.Empty:
             return None
         if line is None:
-            raise WorkerDied(self._last_words())
+            raise self._death()
         try:
             return EVENTS.validate_json(line)
         except ValidationError:
             self.kill()
             raise WorkerDied(f"the worker sent something that is no event: {line[:80]!r}") from None
 
-    def _last_words(self) -> str:
-        cause = describe_exit(self._process.wait())
-        last = _last_line(self._log)
-        return f"{cause}; its last line: {last}" if last else cause
+    def _death(self) -> WorkerDied:
+        code = self._process.wait()
+        is_killed = code == -signal.SIGKILL
+        kills = kills_since(self._kills_before) if is_killed else None
+        last = last_line_of(self._log)
+        return WorkerDied(
+            describe_exit(code, kills) + (f"; its last line: {last}" if last else ""),
+            is_killed=is_killed,
+            is_out_of_memory=bool(kills),
+        )
 
     def kill(self) -> None:
         """Ends the worker at once, whatever it does."""
@@ -110,22 +130,38 @@ class WorkerProcess:
 def last_line(log: Path) -> str:
     """The last line of a log, in words."""
     with log.open("rb") as file:
-        last = _last_line(file)
+        last = last_line_of(file)
     return f"the last line of its log: {last}" if last else "its log is empty"
 
 
-def _last_line(log: IO[bytes]) -> str:
+def last_line_of(log: IO[bytes]) -> str:
+    """The last line of an open log that says something; empty without one."""
     log.seek(0, os.SEEK_END)
     log.seek(max(0, log.tell() - _LOG_TAIL_BYTES))
     tail = log.read().decode(errors="replace")
     return next((line.strip() for line in reversed(tail.splitlines()) if line.strip()), "")
 
 
-def describe_exit(code: int) -> str:
-    """How a worker ended, in words, from its exit code (negative for a signal)."""
+def describe_exit(code: int, kills: int | None = None) -> str:
+    """How a worker ended, in words.
+
+    Args:
+        code: Its exit code, negative for a signal.
+        kills: How many kills for want of memory the kernel counted meanwhile, or None where it
+            does not tell.
+    """
     if code >= 0:
         return f"the worker ended with exit code {code}"
     name = signal.Signals(-code).name
-    if name == "SIGKILL":
-        return "the worker was killed (SIGKILL: by the kernel when memory runs out, or by hand)"
-    return f"the worker crashed ({name})"
+    if name != "SIGKILL":
+        kind = "segmentation fault, " if name == "SIGSEGV" else ""
+        return f"the worker crashed ({kind}{name})"
+    killed = "the worker was killed (SIGKILL)"
+    if kills is None:
+        return f"{killed}, most likely by the kernel's out-of-memory killer"
+    if kills:
+        return f"{killed} by the kernel's out-of-memory killer, which counts {kills} more"
+    return (
+        f"{killed}, by hand or from outside: the kernel's out-of-memory killer counts none in this "
+        "control group"
+    )

@@ -32,7 +32,8 @@ SWEEP = {
         {"architecture": "sdxl", "weights": "random"},
     ),
     "dtype": ("fp32", "bf16"),
-    "offload": ("none", "model", "sequential", "group"),
+    "offload": ("none", "model", "sequential", "group_low_memory"),
+    "allocator": ("default", "expandable_segments"),
     "scheduler": ("default", "dpmpp_2m_sde_karras", {"name": "euler", "use_karras_sigmas": True}),
     "attention_slicing": ("off", "max", 2),
     "batch_size": (1, 3),
@@ -69,6 +70,19 @@ pipe.scheduler = DPMSolverMultistepScheduler.from_config(
 
 generator = [torch.Generator("cpu").manual_seed(seed) for seed in range(7, 9)]
 images = pipe(prompt=["a cat"] * 2, num_inference_steps=20, generator=generator).images
+"""
+    )
+
+
+def test_what_torch_reads_once_is_set_before_torch_is_imported():
+    code = python_code(suite(), knobs(allocator="expandable_segments"), "cuda:0")
+    assert code.startswith(
+        """\
+import os
+
+os.environ["PYTORCH_ALLOC_CONF"] = "expandable_segments:True"
+
+import torch
 """
     )
 

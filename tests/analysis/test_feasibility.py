@@ -89,3 +89,12 @@ def test_unknown_fidelities_are_counted_by_their_reason():
 def test_limits_in_words_are_never_silent():
     assert limits_text(ALL) == "within 600 MiB, p95 of a call at most 1 s, fidelity at least 0.9"
     assert limits_text(Limits()) == "no memory limit was given, no fidelity limit was given"
+
+
+def test_the_memory_that_a_run_was_let_use_is_a_limit_too() -> None:
+    assert limits_text(Limits(), 2 << 30) == (
+        "within the run's memory limit of 2 GiB, no fidelity limit was given"
+    )
+    assert limits_text(ALL, 2 << 30).startswith(
+        "within 600 MiB, within the run's memory limit of 2 GiB, p95"
+    )

@@ -253,6 +253,7 @@ def test_the_json_form_holds_the_evidence_and_the_limits():
         "memory_bytes": 2048 * MIB,
         "latency_s": None,
         "fidelity": None,
+        "run_memory_bytes": None,
     }
     assert content["without_fidelity_limit"] is None
     found = content["recommendation"]

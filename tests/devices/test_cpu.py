@@ -47,6 +47,25 @@ def test_torchs_allocator_running_out_is_out_of_memory() -> None:
     assert CpuDevice().is_out_of_memory(raised.value)
 
 
+def test_a_limit_of_tensor_bytes_holds_while_memory_is_watched() -> None:
+    device = CpuDevice()
+    weight = torch.empty(1000)
+    assert "exact tensor bytes" in str(device.limit_memory(8000))
+    with device.watch_memory([weight]) as watch:
+        result = weight + 1
+        with pytest.raises(torch.OutOfMemoryError) as raised:
+            result + 1
+        assert watch.peaks().allocated_bytes.value == 8000
+    assert device.is_out_of_memory(raised.value)
+    assert (result + 1).nbytes == 4000  # nothing is watched any more
+
+
+def test_what_is_allocated_follows_what_lives() -> None:
+    before = CpuDevice().allocated_bytes()
+    weight = torch.empty(1_000_000)
+    assert CpuDevice().allocated_bytes() - before == weight.nbytes
+
+
 @pytest.mark.parametrize(
     ("error", "expected"),
     [

@@ -15,6 +15,7 @@ from sdbench.run.environment import worker_environment
 from sdbench.run.launch import SpawnLauncher
 from sdbench.suite.configuration import Configuration
 from sdbench.suite.model import Protocol, Suite
+from sdbench.units import MIB
 
 pytestmark = pytest.mark.gpu
 
@@ -62,6 +63,26 @@ def test_memory_is_measured_by_the_allocator_and_by_nvml(gpu: Gpu) -> None:
     assert allocated <= reserved
     assert used is None or used >= reserved
     assert max(record.stage_peak_allocated_bytes.values()) == allocated
+
+
+def test_the_device_s_memory_is_sampled_and_told_apart(gpu: Gpu) -> None:
+    record = gpu.measure()
+    memory = record.device_memory
+    assert memory is not None
+    if memory.peak_used_bytes.value is None:
+        pytest.skip(str(memory.peak_used_bytes.reason))
+    assert memory.readings > 2
+    assert memory.sampling_period_s is not None
+    assert memory.sampling_period_s < 0.1
+    assert memory.peak_used_bytes.value < (memory.total_bytes.value or 0)
+    assert memory.peak_used_bytes.value >= (record.peak_reserved_bytes.value or 0)
+    assert (memory.context_bytes.value or 0) > 50 * MIB, memory.context_bytes.reason
+
+
+def test_clocks_and_power_are_read_around_the_samples(gpu: Gpu) -> None:
+    state = gpu.measure().device_state["after"]
+    assert isinstance(state, dict)
+    assert "sm_clock_mhz" in state or state.get("not_told") or state.get("reason")
 
 
 def test_the_device_s_own_clock_agrees_with_the_host_s(gpu: Gpu) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from sdbench.devices import host_memory
-from sdbench.devices.host_memory import PeakRss
+from sdbench.devices.host_memory import PeakRss, resident_bytes
 from sdbench.results.figure import Origin
 
 
@@ -22,6 +22,12 @@ def proc(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_the_peak_is_the_kernels_in_bytes(proc: Path) -> None:
     figure = PeakRss().figure()
     assert (figure.value, figure.origin) == (2048 * 1024, Origin.MEASURED)
+
+
+def test_what_is_resident_now_is_told_in_bytes(proc: Path) -> None:
+    assert resident_bytes() == 1024 * 1024
+    (proc / "status").unlink()
+    assert resident_bytes() is None
 
 
 def test_the_kernels_peak_is_set_back_first(proc: Path) -> None:

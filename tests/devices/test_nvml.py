@@ -8,118 +8,36 @@ from typing import Any
 
 import pynvml
 import pytest
+from nvml_fakes import OTHER_UUID, USED_BYTES, UUID, Library, OldDriver, failing
 
-from sdbench.devices.nvml import NvmlMonitor
+from sdbench.devices.nvml import NvmlMonitor, VisibleGpu, visible_gpus
 from sdbench.results.figure import Origin
 
-UUID = "2b1d4f6c-0000-1111-2222-333344445555"
-USED_BYTES = 3 << 30
-RESERVED_BYTES = 400 << 20
-
-
-class Library:
-    """Has the C functions' names; each fills what its arguments point to and returns a status.
-
-    Attributes:
-        asked_for: UUIDs that a handle was asked for.
-    """
-
-    def __init__(self) -> None:
-        self.asked_for: list[str] = []
-
-    def nvmlInitWithFlags(self, flags: int) -> int:
-        return int(pynvml.NVML_SUCCESS)
-
-    def nvmlDeviceGetHandleByUUID(self, uuid: ctypes.c_char_p, handle: Any) -> int:
-        assert uuid.value is not None
-        self.asked_for.append(uuid.value.decode())
-        return int(pynvml.NVML_SUCCESS)
-
-    def nvmlDeviceGetMemoryInfo_v2(self, handle: Any, info: Any) -> int:
-        if info._obj.version != pynvml.nvmlMemory_v2:
-            return int(pynvml.NVML_ERROR_ARGUMENT_VERSION_MISMATCH)
-        info._obj.used, info._obj.reserved = USED_BYTES, RESERVED_BYTES
-        return int(pynvml.NVML_SUCCESS)
-
-    def nvmlDeviceGetMemoryInfo(self, handle: Any, info: Any) -> int:
-        info._obj.used = USED_BYTES + RESERVED_BYTES
-        return int(pynvml.NVML_SUCCESS)
-
-    def nvmlDeviceGetClockInfo(self, handle: Any, kind: ctypes.c_uint, clock: Any) -> int:
-        return fill(clock, {pynvml.NVML_CLOCK_SM: 1980}[kind.value])
-
-    def nvmlDeviceGetTemperature(self, handle: Any, sensor: ctypes.c_uint, celsius: Any) -> int:
-        return fill(celsius, 54)
-
-    def nvmlDeviceGetPowerUsage(self, handle: Any, milliwatts: Any) -> int:
-        return fill(milliwatts, 71_500)
-
-    def nvmlDeviceGetTotalEnergyConsumption(self, handle: Any, millijoules: Any) -> int:
-        return fill(millijoules, 5_000_000_000)  # more than 32 bits hold
-
-    def nvmlDeviceGetCurrentClocksEventReasons(self, handle: Any, reasons: Any) -> int:
-        return fill(reasons, 0x4)
-
-    def nvmlDeviceGetPowerManagementLimit(self, handle: Any, milliwatts: Any) -> int:
-        return fill(milliwatts, 72_000)
-
-    def nvmlDeviceGetEccMode(self, handle: Any, current: Any, pending: Any) -> int:
-        return fill(current, 1)
-
-    def nvmlDeviceGetMigMode(self, handle: Any, current: Any, pending: Any) -> int:
-        return fill(current, 0)
-
-    def nvmlSystemGetDriverVersion(self, text: Any, length: ctypes.c_uint) -> int:
-        text.value = b"580.65.06"
-        return int(pynvml.NVML_SUCCESS)
-
-
-class OldDriver(Library):
-    """One that has throttle reasons, and neither event reasons nor memory info version 2."""
-
-    @property
-    def nvmlDeviceGetCurrentClocksEventReasons(self) -> Any:
-        raise AttributeError("no such symbol")
-
-    @property
-    def nvmlDeviceGetMemoryInfo_v2(self) -> Any:
-        raise AttributeError("no such symbol")
-
-    def nvmlDeviceGetCurrentClocksThrottleReasons(self, handle: Any, reasons: Any) -> int:
-        return fill(reasons, 0x40)
-
-
-def fill(pointer: Any, value: int) -> int:
-    pointer._obj.value = value
-    return int(pynvml.NVML_SUCCESS)
-
-
-def failing(status: int) -> Callable[..., int]:
-    return lambda *arguments: status
+Use = Callable[[Any], NvmlMonitor]
 
 
 @pytest.fixture
-def use(monkeypatch: pytest.MonkeyPatch) -> Callable[[Any], NvmlMonitor]:
+def use(use_library: Callable[[Any], None]) -> Use:
     """Makes a library the driver's, and gives a monitor on it."""
 
-    def use_library(library: Any) -> NvmlMonitor:
-        monkeypatch.setattr(pynvml, "nvmlLib", library)
-        monkeypatch.setattr(pynvml, "_nvmlGetFunctionPointer_cache", {})
+    def monitor(library: Any) -> NvmlMonitor:
+        use_library(library)
         return NvmlMonitor(UUID)
 
-    return use_library
-
-
-Use = Callable[[Any], NvmlMonitor]
+    return monitor
 
 
 def test_all_readings_come_in_their_units(use: Use) -> None:
     assert use(Library()).state() == {
         "sm_clock_mhz": 1980,
+        "max_sm_clock_mhz": 2040,
+        "memory_clock_mhz": 6251,
         "temperature_celsius": 54,
         "power_watts": 71.5,
         "energy_joules": 5_000_000.0,
+        "utilisation_ratio": 0.87,
         "clock_event_reasons": 0x4,
+        "clock_events": ["software power cap"],
     }
 
 
@@ -137,14 +55,11 @@ def test_used_memory_is_without_the_drivers_reserve(use: Use) -> None:
     assert (figure.value, figure.origin, figure.reason) == (USED_BYTES, Origin.MEASURED, None)
 
 
-def test_an_older_driver_counts_its_reserve_and_the_figure_says_so(use: Use) -> None:
-    figure = use(OldDriver()).used_memory()
-    assert figure.value == USED_BYTES + RESERVED_BYTES
-    assert figure.reason == "includes the driver's reserve (NVML version 1)"
-
-
 def test_event_reasons_were_called_throttle_reasons_before(use: Use) -> None:
-    assert use(OldDriver()).state()["clock_event_reasons"] == 0x40
+    state = use(OldDriver()).state()
+    assert state["clock_event_reasons"] == 0x40
+    assert state["clock_events"] == ["hardware thermal"]
+    assert "not_told" not in state
 
 
 def test_a_gpu_is_found_by_its_uuid(use: Use) -> None:
@@ -186,7 +101,10 @@ def test_what_a_gpu_does_not_tell_has_a_reason_and_is_never_zero(
         if name.startswith("nvmlDevice") and name != "nvmlDeviceGetHandleByUUID":
             setattr(library, name, failing(status))
     monitor = use(library)
-    assert monitor.state() == {}
+    not_told = monitor.state()["not_told"]
+    assert isinstance(not_told, dict)
+    assert monitor.state() == {"not_told": dict.fromkeys(not_told, words)}
+    assert {"sm_clock_mhz", "power_watts", "energy_joules", "utilisation_ratio"} < set(not_told)
     assert monitor.used_memory().value is None
     assert monitor.used_memory().reason == words
     assert monitor.fingerprint() == {
@@ -202,7 +120,81 @@ def test_one_reading_that_is_not_supported_leaves_the_others(use: Use) -> None:
     vars(library)["nvmlDeviceGetTotalEnergyConsumption"] = failing(pynvml.NVML_ERROR_NOT_SUPPORTED)
     state = use(library).state()
     assert "energy_joules" not in state
+    assert state["not_told"] == {"energy_joules": "NVML: Not Supported"}
     assert state["power_watts"] == 71.5
+
+
+def test_a_card_without_power_or_temperature_still_tells_the_rest(use: Use) -> None:
+    library = Library()
+    for name in ("PowerUsage", "Temperature", "TotalEnergyConsumption", "PowerManagementLimit"):
+        vars(library)[f"nvmlDeviceGet{name}"] = failing(pynvml.NVML_ERROR_NOT_SUPPORTED)
+    monitor = use(library)
+    state = monitor.state()
+    told = state["not_told"]
+    assert isinstance(told, dict)
+    assert set(told) == {"power_watts", "temperature_celsius", "energy_joules"}
+    assert state["sm_clock_mhz"] == 1980
+    assert monitor.fingerprint()["power_limit_watts"] == "NVML: Not Supported"
+
+
+def test_a_gpu_that_is_lost_in_the_middle_has_a_reason_from_then_on(use: Use) -> None:
+    library = Library()
+    monitor = use(library)
+    assert monitor.state()["power_watts"] == 71.5
+    for name in dir(Library):
+        if name.startswith("nvmlDeviceGet"):
+            setattr(library, name, failing(pynvml.NVML_ERROR_GPU_IS_LOST))
+    use(library)  # forgets pynvml's pointers to the functions
+    assert set(monitor.readings()) >= {"power_watts", "temperature_celsius"}
+    for reading in monitor.readings().values():
+        assert (reading.value, reading.reason) == (None, "NVML: GPU is lost")
+    assert monitor.processes() == "NVML: GPU is lost"
+
+
+def test_a_mig_instance_without_permission_is_told_in_the_fingerprint(use: Use) -> None:
+    library = Library()
+    vars(library)["nvmlDeviceGetHandleByUUID"] = failing(pynvml.NVML_ERROR_NO_PERMISSION)
+    monitor = use(library)
+    assert "MIG" in str(monitor.fingerprint()["nvml"])
+    assert monitor.used_memory().value is None
+    assert "MIG" in str(monitor.processes())
+
+
+def test_two_gpus_are_told_apart_in_an_order_other_than_cudas(use: Use) -> None:
+    """CUDA's first GPU is NVML's second: by index, the other one's readings were taken for it."""
+
+    class Two(Library):
+        order = (f"GPU-{OTHER_UUID}", f"GPU-{UUID}")
+
+        def nvmlDeviceGetCount_v2(self, count: Any) -> int:
+            count._obj.value = 2
+            return 0
+
+        def nvmlDeviceGetHandleByIndex_v2(self, index: ctypes.c_uint, handle: Any) -> int:
+            handle._obj.contents = pynvml.struct_c_nvmlDevice_t.from_address(1000 + index.value)
+            return 0
+
+        def nvmlDeviceGetHandleByUUID(self, uuid: ctypes.c_char_p, handle: Any) -> int:
+            place = self.order.index((uuid.value or b"").decode())
+            return self.nvmlDeviceGetHandleByIndex_v2(ctypes.c_uint(place), handle)
+
+        def nvmlDeviceGetUUID(self, handle: Any, text: Any, length: Any) -> int:
+            text.value = self.order[ctypes.addressof(handle.contents) - 1000].encode()
+            return 0
+
+        def nvmlDeviceGetName(self, handle: Any, text: Any, length: Any) -> int:
+            text.value = f"card {ctypes.addressof(handle.contents) - 1000}".encode()
+            return 0
+
+        def nvmlDeviceGetPowerUsage(self, handle: Any, milliwatts: Any) -> int:
+            milliwatts._obj.value = ctypes.addressof(handle.contents) * 1000
+            return 0
+
+    assert use(Two()).state()["power_watts"] == 1001.0
+    assert visible_gpus() == (
+        VisibleGpu(0, f"GPU-{OTHER_UUID}", "card 0"),
+        VisibleGpu(1, f"GPU-{UUID}", "card 1"),
+    )
 
 
 def test_an_unknown_gpu_has_a_reason_for_everything(use: Use) -> None:
@@ -224,3 +216,5 @@ def test_a_machine_without_the_library_has_a_reason_for_everything(
     monitor = use(None)
     assert monitor.used_memory().reason == "NVML: NVML Shared Library Not Found"
     assert monitor.state() == {"reason": "NVML: NVML Shared Library Not Found"}
+    assert monitor.processes() == "NVML: NVML Shared Library Not Found"
+    assert visible_gpus() == "NVML: NVML Shared Library Not Found"

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from sdbench.devices.scripted import (
+    DeviceLost,
     Fault,
     Moment,
     Script,
@@ -59,10 +60,45 @@ def test_what_is_in_use_when_the_watch_begins_counts() -> None:
 def test_all_memory_may_be_used_but_no_byte_more() -> None:
     device = ScriptedDevice(Script(memory_bytes=1000))
     device.use_memory(1000)
-    with pytest.raises(SimulatedOutOfMemory, match="1001 bytes of 1000 bytes") as raised:
+    with pytest.raises(SimulatedOutOfMemory, match="Tried to allocate 1 bytes") as raised:
         device.use_memory(1001)
     assert device.is_out_of_memory(raised.value)
     assert not device.is_out_of_memory(RuntimeError("something else"))
+
+
+def test_what_is_held_is_in_use_until_nothing_refers_to_it() -> None:
+    device = ScriptedDevice(Script(memory_bytes=1000))
+    held = device.hold(600)
+    with pytest.raises(SimulatedOutOfMemory, match="Tried to allocate 401 bytes"):
+        device.hold(401)
+    assert device.allocated_bytes() == 600
+    del held
+    assert device.allocated_bytes() == 0
+
+
+def test_a_leak_stays() -> None:
+    device = ScriptedDevice(Script(memory_bytes=1000))
+    device.leak(300)
+    device.clear()
+    assert device.allocated_bytes() == 300
+
+
+def test_a_limit_below_the_capacity_is_what_may_be_used() -> None:
+    device = ScriptedDevice(Script(memory_bytes=1000))
+    device.limit_memory(700)
+    with pytest.raises(SimulatedOutOfMemory, match="700 bytes allowed"):
+        device.use_memory(701)
+    device.limit_memory(2000)
+    with pytest.raises(SimulatedOutOfMemory, match=r"1000 bytes is free\. Of"):
+        device.use_memory(1001)
+
+
+def test_a_lost_device_answers_no_more() -> None:
+    device = ScriptedDevice(Script())
+    assert "device-side assert" in str(device.lose())
+    for touch in (device.synchronize, device.clear):
+        with pytest.raises(DeviceLost):
+            touch()
 
 
 def test_a_throttled_device_tells_software_thermal_slowdown() -> None:

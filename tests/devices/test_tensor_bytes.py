@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
 
+from sdbench.devices.allocator_message import read_message
 from sdbench.devices.tensor_bytes import TensorBytes
 
 
@@ -138,3 +140,35 @@ def test_memory_does_not_grow_with_every_use() -> None:
         assert set(counter._sizes.values()) == {4000}
     # 4000 + 4000 and the sum's 4; afterwards the weight alone
     assert peaks == [(8004, 4000)] * 5
+
+
+def test_a_limit_may_be_reached_but_not_passed() -> None:
+    with TensorBytes([], limit_bytes=4000):
+        kept = torch.empty(1000)
+    assert kept.nbytes == 4000
+    with (
+        pytest.raises(torch.OutOfMemoryError, match=r"Tried to allocate 4 bytes\.") as raised,
+        TensorBytes([kept], limit_bytes=4000),
+    ):
+        torch.empty(1)
+    read = read_message(str(raised.value))
+    assert (read.requested_bytes, read.free_bytes, read.limit_bytes) == (4, 0, round(3.91 * 1024))
+
+
+def test_tensors_that_exist_already_count_against_the_limit() -> None:
+    with pytest.raises(torch.OutOfMemoryError):
+        TensorBytes([torch.empty(1000)], limit_bytes=3999)
+
+
+def test_what_was_refused_is_given_back() -> None:
+    with TensorBytes([], limit_bytes=4000) as counter:
+        with pytest.raises(torch.OutOfMemoryError):
+            torch.empty(1001)
+        kept = torch.empty(1000)
+    assert counter.live_bytes == kept.nbytes
+
+
+def test_a_tensor_without_memory_counts_nothing() -> None:
+    with TensorBytes([], limit_bytes=10) as counter:
+        torch.empty(1000, device="meta")
+    assert counter.peak_bytes == 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -10,6 +11,7 @@ import torch
 from tiny_pipelines import build, configuration, pipeline, shared, shared_flux
 
 from sdbench.knobs.base import LoadKnob, Unsupported
+from sdbench.knobs.offload import GROUP_OPTIONS
 from sdbench.knobs.registry import KNOBS
 from sdbench.knobs.scheduler import SHORT_NAMES
 from sdbench.pipelines.diffusers_pipeline import DiffusersPipeline
@@ -283,7 +285,7 @@ def test_channels_last_changes_nothing_on_a_transformer_and_is_refused() -> None
     assert "the denoiser of FluxPipeline has no two-dimensional convolutions" in reason
 
 
-@pytest.mark.parametrize("offload", ["sequential", "group"])
+@pytest.mark.parametrize("offload", ["sequential", "group", "group_blocks", "group_low_memory"])
 def test_channels_last_is_lost_in_the_copies_of_offloading(offload: str) -> None:
     with pytest.raises(Unsupported, match=f"offload {offload} brings weights"):
         apply("channels_last", shared(), "on", offload=offload)
@@ -372,10 +374,34 @@ def after_load(name: str, pipe: Any, value: Any, torch_device: str = "cpu") -> N
     knob.after_load(pipe, value, torch_device)
 
 
-@pytest.mark.parametrize("value", ["model", "sequential", "group"])
+@pytest.mark.parametrize("value", ["model", "sequential", *GROUP_OPTIONS])
 def test_offloading_needs_an_accelerator(value: str) -> None:
     with pytest.raises(Unsupported, match="this is the CPU"):
         after_load("offload", shared(), value)
+
+
+class GroupOffloaded:
+    """Remembers how groups of its layers are to be offloaded."""
+
+    def enable_group_offload(self, **options: Any) -> None:
+        self.options = options
+
+
+@pytest.mark.parametrize("value", GROUP_OPTIONS)
+def test_groups_are_copied_by_a_stream_where_there_is_one(value: str) -> None:
+    pipe = GroupOffloaded()
+    after_load("offload", pipe, value, "cuda:0")
+    devices = {"onload_device": torch.device("cuda:0"), "offload_device": torch.device("cpu")}
+    assert pipe.options == {**devices, **GROUP_OPTIONS[value]}
+    after_load("offload", pipe, value, "xpu:0")
+    assert "use_stream" not in pipe.options
+    assert "low_cpu_mem_usage" not in pipe.options
+
+
+@pytest.mark.parametrize("value", GROUP_OPTIONS)
+def test_diffusers_takes_the_options_of_group_offloading(value: str) -> None:
+    parameters = inspect.signature(type(shared()).enable_group_offload).parameters
+    assert set(GROUP_OPTIONS[value]) <= set(parameters)
 
 
 def test_without_offloading_the_pipeline_goes_to_the_device() -> None:
@@ -408,14 +434,14 @@ def test_the_denoiser_is_compiled_in_its_mode(
 
 
 def test_a_sweep_of_sizes_stays_within_what_torch_compiles(
-    compile_options: list[Mapping[str, Any]], monkeypatch: pytest.MonkeyPatch
+    compile_options: list[Mapping[str, Any]],
 ) -> None:
     """Past eight shapes torch would run the denoiser uncompiled, without an error."""
     import torch._dynamo
 
-    monkeypatch.setattr(torch._dynamo.config, "recompile_limit", 8)
-    after_load("compile", build(), "default")
-    assert torch._dynamo.config.recompile_limit >= 100
+    with torch._dynamo.config.patch(recompile_limit=8):
+        after_load("compile", build(), "default")
+        assert torch._dynamo.config.recompile_limit >= 100
 
 
 def test_compilation_that_is_off_changes_nothing() -> None:

@@ -7,10 +7,11 @@ import pytest
 from measure_types import LoggingDevice, PlannedPipeline
 from PIL import Image
 
-from sdbench.devices.scripted import SimulatedOutOfMemory
+from sdbench.devices.scripted import Script, ScriptedDevice, SimulatedOutOfMemory
 from sdbench.errors import SdbenchError
 from sdbench.knobs.base import Unsupported
 from sdbench.measure.round import measure_round
+from sdbench.results.out_of_memory import OutOfMemory
 from sdbench.results.record import Record, Status, StopReason
 from sdbench.suite.configuration import Configuration
 from sdbench.suite.model import Protocol
@@ -95,13 +96,16 @@ def test_a_folder_that_is_not_asked_for_gets_no_image(run: Any) -> None:
     assert "images" not in run()
 
 
-def test_out_of_memory_is_a_result_and_the_reason_its_first_line(
+def test_out_of_memory_is_a_result_and_the_reason_says_where(
     run: Any, planned: PlannedPipeline, device: LoggingDevice
 ) -> None:
     planned.plans = [OUT_OF_MEMORY]
     fields = run()
     assert fields["status"] is Status.OOM
-    assert fields["reason"] == "tried to use 9 bytes of 8 bytes"
+    assert fields["reason"] == (
+        "out of memory in other (first call): tried to use 9 bytes of 8 bytes"
+    )
+    assert fields["out_of_memory"] == OutOfMemory(phase="first call", stage="other")
     assert fields["images_per_call"] == 1
     assert device.log[-1] == "put back"
 
@@ -118,7 +122,10 @@ def test_what_was_learnt_before_memory_ran_out_is_kept(
 
     monkeypatch.setattr(device, "use_memory", use_more)
     fields = run()
-    assert fields["status"] is Status.OOM  # 900 + 150 of 1000 bytes
+    assert fields["status"] is Status.OOM  # 900 + 150 of 1000 bytes, 850 of which are in use
+    assert fields["reason"] == (
+        "out of memory in vae_decode (memory pass): asked for 200 B, 150 B were free of 1000 B"
+    )
     assert fields["first_call_s"] == pytest.approx(2.0)
     assert fields["effective"] == {"compiled": []}
     assert "samples_s" not in fields
@@ -131,6 +138,16 @@ def test_memory_that_runs_out_while_timing_leaves_the_peaks(
     fields = run()
     assert fields["status"] is Status.OOM
     assert fields["peak_allocated_bytes"].value == 700
+
+
+def test_memory_that_runs_out_behind_another_error_is_told_all_the_same(
+    run: Any, planned: PlannedPipeline
+) -> None:
+    """Libraries wrap what their loaders raise."""
+    error = ValueError("the checkpoint cannot be read")
+    error.__cause__ = OUT_OF_MEMORY
+    planned.plans = [error]
+    assert run()["status"] is Status.OOM
 
 
 def test_a_call_that_raises_is_an_error_with_its_types_name(
@@ -176,3 +193,34 @@ def test_a_device_that_was_throttled_all_the_time_is_unstable_with_samples(
     assert "throttled" in fields["reason"]
     assert len(fields["samples_s"]) == 2
     assert fields["stop_reason"] is StopReason.THROTTLED
+
+
+def test_energy_company_and_the_device_s_memory_are_in_the_record(planned: Any) -> None:
+    """Calls of a second at 50 W, beside a process that holds 100 bytes."""
+    script = Script(memory_bytes=2000, power_watts=50.0, context_bytes=30, other_process_bytes=100)
+    alone, beside = planned.device, ScriptedDevice(script)
+    planned.device = beside
+    beside.log = alone.log  # type: ignore[attr-defined]
+    fields = measure_round(planned, CONFIGURATION, beside, PROTOCOL, None, lambda phase: None)
+    record = Record(key="k", knobs={}, worker="w", started_at="now", **fields)
+    assert Record.from_line(record.to_line()) == record
+    assert record.energy_per_image_joules.value == pytest.approx(50.0)
+    assert record.notes == ("process 1 (other) held 100 B of the device while it was measured",)
+    memory = record.device_memory
+    assert memory is not None
+    assert memory.peak_process_bytes.value == 730
+    assert memory.peak_used_bytes.value == 830
+    assert memory.other_processes_bytes.value == 100
+    assert record.peak_device_used_bytes.value == 730
+
+
+def test_throttled_samples_are_noted(run: Any, device: LoggingDevice, throttled_while: Any) -> None:
+    device.states = throttled_while([False, False, True])
+    assert run()["notes"] == ("1 of 2 samples while throttled: software thermal",)
+
+
+def test_a_device_without_a_driver_has_reasons_and_no_notes(run: Any) -> None:
+    fields = run()
+    assert fields["device_memory"] is None
+    assert fields["energy_per_image_joules"].reason == "the device does not tell its energy"
+    assert fields["notes"] == ()

@@ -5,7 +5,12 @@ from typing import Any
 
 import pytest
 
-from sdbench.measure.throttling import accepted_samples, is_throttled, throttle_marks
+from sdbench.measure.throttling import (
+    accepted_samples,
+    is_throttled,
+    throttle_marks,
+    throttle_note,
+)
 
 
 @pytest.mark.parametrize(
@@ -72,3 +77,28 @@ def test_never_are_all_samples_discarded(count: int) -> None:
         marks = [index < discards for index in range(count)]
         kept: Any = accepted_samples([1.0] * count, marks)
         assert kept is None or len(kept) == count - discards > 0
+
+
+def test_throttling_that_begins_half_way_is_noted_with_its_cause() -> None:
+    states = [{"clock_event_reasons": reasons} for reasons in (4, 4, 4, 4, 0x24, 0x24)]
+    marks = throttle_marks(states)
+    assert marks == [False, False, False, True, True]
+    assert throttle_note(states, marks) == "2 of 5 samples while throttled: software thermal"
+
+
+def test_several_causes_are_all_named() -> None:
+    states = [{"clock_event_reasons": reasons} for reasons in (0x8, 0x40)]
+    assert throttle_note(states, throttle_marks(states)) == (
+        "1 of 1 samples while throttled: hardware slowdown, hardware thermal"
+    )
+
+
+def test_a_slow_clock_without_a_reason_is_the_cause() -> None:
+    states = [{"sm_clock_mhz": clock} for clock in (2000, 2000, 1000)]
+    assert throttle_note(states, throttle_marks(states)) == (
+        "1 of 2 samples while throttled: the clock fell below 75% of the fastest"
+    )
+
+
+def test_a_device_that_was_not_throttled_has_no_note() -> None:
+    assert throttle_note([{}, {}], [False]) is None

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from sdbench.devices.scripted import (
+    DeviceLost,
     Fault,
     Moment,
     Script,
@@ -12,6 +13,7 @@ from sdbench.devices.scripted import (
     ScriptedFault,
     SimulatedOutOfMemory,
 )
+from sdbench.pipelines.failed_stage import failed_stage
 from sdbench.pipelines.simulated import SimulatedLoader, SimulatedPipeline
 from sdbench.suite.configuration import Configuration
 
@@ -89,6 +91,39 @@ def test_a_call_takes_as_much_memory_as_the_script_says(
 def test_more_than_the_device_has_is_out_of_memory() -> None:
     with pytest.raises(SimulatedOutOfMemory):
         call_seconds(device(), steps=1, batch_size=11)  # 1000 + 11 * 100 of 2000
+
+
+def test_memory_that_runs_out_in_a_stage_says_which_stage() -> None:
+    with pytest.raises(SimulatedOutOfMemory) as raised:
+        call_seconds(device(), steps=1, batch_size=11)
+    assert failed_stage(raised.value) == "denoiser"
+
+
+def test_a_fault_happens_in_its_stage() -> None:
+    on = device(faults=(ScriptedFault(fault=Fault.OOM, stage="vae_decode"),))
+    with pytest.raises(SimulatedOutOfMemory) as raised:
+        call_seconds(on, steps=1)
+    assert failed_stage(raised.value) == "vae_decode"
+
+
+def test_weights_are_held_from_the_load_on_until_the_pipeline_is_gone() -> None:
+    on = device()
+    loaded = SimulatedLoader(on).load(Configuration.of({}).knobs)
+    assert on.allocated_bytes() == 1000
+    with loaded.configured(Configuration.of({"steps": 1})) as call, on.watch_memory(()) as watch:
+        call()
+        assert watch.peaks().allocated_bytes.value == 1100
+    assert on.allocated_bytes() == 1000
+    del loaded, call
+    assert on.allocated_bytes() == 0
+
+
+def test_a_device_that_was_lost_in_a_call_stays_lost() -> None:
+    on = device(faults=(ScriptedFault(fault=Fault.STICKY),))
+    with pytest.raises(DeviceLost):
+        call_seconds(on, steps=1)
+    with pytest.raises(DeviceLost):
+        on.synchronize()
 
 
 def test_a_load_takes_as_long_as_the_script_says() -> None:

@@ -6,6 +6,7 @@ import pytest
 import torch
 from tiny_pipelines import build, configuration, pipeline, shared, shared_flux
 
+from sdbench.pipelines.failed_stage import failed_stage
 from sdbench.pipelines.stages import observed_stages
 
 
@@ -72,6 +73,18 @@ def test_a_transformer_is_a_denoiser_and_both_text_encoders_count() -> None:
         shared_flux()("a", num_inference_steps=1, height=16, width=16, max_sequence_length=8)
     expected = ["text_encoding"] * 2 + ["denoiser", "scheduler_step", "vae_decode"]
     assert listener.stages == expected
+
+
+def test_an_error_says_which_stage_raised_it() -> None:
+    pipe = build()
+
+    def fail(*args: Any, **kwargs: Any) -> Any:
+        raise MemoryError
+
+    pipe.vae.decode = fail
+    with observed_stages(pipe, Listener()), pytest.raises(MemoryError) as raised:
+        pipe.vae.decode(torch.zeros(1))
+    assert failed_stage(raised.value) == "vae_decode"
 
 
 def test_a_stage_that_raises_is_left() -> None:

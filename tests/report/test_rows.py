@@ -1,9 +1,14 @@
+from typing import Any
+
 from factories import NOT_COMPARABLE, fidelity, record, run
 
 from sdbench.report.rows import Cell, TableView
 from sdbench.report.view import report_view
 from sdbench.results.fidelity import Fidelity
+from sdbench.results.figure import Figure, Origin
+from sdbench.results.prediction import Fit
 from sdbench.results.record import Record, Status
+from sdbench.units import MIB
 
 
 def table(tmp_path, records: list[Record]) -> TableView:
@@ -58,3 +63,42 @@ def test_a_fidelity_that_nobody_has_is_said_once(tmp_path):
     assert ("fidelity", "not available: the suite says `fidelity: off`") in [
         (fact.label, fact.text) for fact in view.shared
     ]
+
+
+def _predicted(peak_mib: int, fit: Fit, **fields: Any) -> dict[str, Any]:
+    figure = Figure(peak_mib * MIB, Origin.PREDICTED)
+    return {"predicted_allocated_bytes": figure, "predicted_fit": fit, **fields}
+
+
+def test_a_prediction_stands_beside_the_measured_peak_with_its_error(tmp_path):
+    records = [
+        record(steps=9, fields=_predicted(202, Fit.FITS)),
+        record(steps=4, fields=_predicted(198, Fit.FITS)),
+    ]
+    view = table(tmp_path, records)
+    # 200 MiB were measured.
+    assert [(c.text, c.detail) for c in cells(view, "allocated, predicted")] == [
+        ("202 MiB", "predicted, +1.0%"),
+        ("198 MiB", "predicted, -1.0%"),
+    ]
+
+
+def test_what_was_predicted_not_to_fit_is_told_apart_from_what_was_skipped(tmp_path):
+    records = [
+        record(steps=9, fields=_predicted(200, Fit.FITS)),
+        record(steps=4, status=Status.SKIPPED, fields=_predicted(900, Fit.DOES_NOT_FIT)),
+        record(steps=3, status=Status.SKIPPED),
+    ]
+    view = report_view(run(tmp_path, records))
+    assert [row.status for row in view.table.rows] == ["ok", "predicted-oom", "skipped"]
+    assert [(c.text, c.detail) for c in cells(view.table, "allocated, predicted")][1:] == [
+        ("900 MiB", "predicted"),
+        ("–", None),
+    ]
+    assert "predicted not to fit into memory" in [count.words for count in view.counts]
+
+
+def test_a_run_without_predictions_says_nothing_of_them(tmp_path):
+    view = table(tmp_path, [record(steps=9), record(steps=4)])
+    assert "allocated, predicted" not in [column.label for column in view.columns]
+    assert "allocated, predicted" not in [fact.label for fact in view.shared]

@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from sdbench.results.fidelity import Fidelity
 from sdbench.results.figure import Figure, Origin
+from sdbench.results.prediction import Fit
 from sdbench.results.record import NOT_REACHED, RECORD_SCHEMA, Record, Status, StopReason
 
 FULL = Record(
@@ -165,3 +166,21 @@ def test_a_line_from_before_there_was_fidelity_keeps_its_reason() -> None:
     old = {"value": None, "origin": None, "reason": "fidelity is not measured by this version"}
     line = json.dumps({**json.loads(FULL.to_line()), "fidelity": old})
     assert Record.from_line(line).fidelity == Fidelity.absent(old["reason"])
+
+
+@pytest.mark.parametrize(
+    ("status", "fit", "is_ruled_out", "is_answer"),
+    [
+        (Status.OK, Fit.FITS, False, True),
+        (Status.OK, Fit.DOES_NOT_FIT, False, True),
+        (Status.OOM, Fit.FITS, False, True),
+        (Status.SKIPPED, None, False, False),
+        (Status.SKIPPED, Fit.DOES_NOT_FIT, True, True),
+        (Status.ERROR, Fit.DOES_NOT_FIT, False, False),
+    ],
+)
+def test_a_skip_is_an_answer_where_it_was_predicted_not_to_fit(
+    status, fit, is_ruled_out, is_answer
+):
+    record = Record(key="k", knobs={}, worker="w", started_at="", status=status, predicted_fit=fit)
+    assert (record.is_ruled_out, record.is_answer) == (is_ruled_out, is_answer)

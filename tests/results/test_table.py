@@ -3,6 +3,7 @@ from factories import NOT_COMPARABLE, PIPELINE, around, fidelity, info, record, 
 
 from sdbench.results.fidelity import Fidelity
 from sdbench.results.figure import Figure, Origin
+from sdbench.results.prediction import Fit
 from sdbench.results.record import Status, StopReason
 from sdbench.results.store import Run
 from sdbench.results.table import accepted_samples, latest_records, stage_medians, table
@@ -164,3 +165,18 @@ def test_what_was_measured_beside_the_plan_comes_after_it(tmp_path):
         planned.key,
         beside.key,
     ]
+
+
+def test_a_prediction_stands_beside_the_measurement_with_its_error(tmp_path):
+    predicted = Figure(210 * MIB, Origin.PREDICTED)
+    fields = {"predicted_allocated_bytes": predicted, "predicted_fit": Fit.FITS}
+    rows = table(run(tmp_path, [record(steps=2, fields=fields), record(steps=4)]))
+    first, second = rows.iloc[0], rows.iloc[1]
+    assert first["predicted_allocated_bytes"] == 210 * MIB
+    assert first["predicted_allocated_bytes_origin"] == "predicted"
+    assert first["predicted_fit"] == "fits"
+    # 210 MiB were predicted, 200 measured.
+    assert abs(first["prediction_error_ratio"] - 0.05) < 1e-9
+    assert second["predicted_allocated_bytes"] is pd.NA
+    assert second["predicted_allocated_bytes_reason"] == "it was not predicted"
+    assert second["prediction_error_ratio"] is pd.NA

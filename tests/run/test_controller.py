@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from sdbench.results.out_of_memory import OutOfMemory
 from sdbench.results.record import Record, Status
 from sdbench.results.store import read_run
+from sdbench.run import worker_process
 from sdbench.run.launch import Launcher
+from sdbench.run.messages import EVENTS, Declined, Ready
 from sdbench.run.session import Order, run_suite
 from sdbench.run.worker_process import CannotStart, WorkerProcess
 
@@ -88,7 +93,119 @@ def test_out_of_memory_is_a_result_and_the_worker_goes_on(
     records = measured(order(device), launcher, recorder)
     assert [record.status for record in records] == [Status.OOM] * 3 + [Status.OK] * 3
     assert {record.worker for record in records} == {"worker-1"}
-    assert records[0].reason == f"tried to use {3900 * 2**20} bytes of {3 * 2**30} bytes"
+    assert records[0].reason == (
+        "out of memory in denoiser (first call): asked for 900 MiB, 72.0 MiB were free of 3.00 GiB"
+    )
+    assert records[0].out_of_memory is not None
+    assert records[0].out_of_memory.stage == "denoiser"
+
+
+def test_out_of_memory_while_loading_keeps_the_worker(
+    order: Callable[..., Order],
+    script: Callable[..., str],
+    launcher: Launcher,
+    recorder: Recorder,
+) -> None:
+    device = script(memory_bytes=2 * 2**30)  # weights: 3 GiB in fp32, 1.5 GiB in fp16
+    records = measured(order(device), launcher, recorder)
+    assert [record.status for record in records] == [Status.OOM] * 3 + [Status.OK] * 3
+    assert {record.worker for record in records} == {"worker-1"}
+    assert recorder.phases.count("loading") == 2
+
+
+@pytest.mark.parametrize(
+    ("fault", "status", "words"),
+    [
+        ("leak", Status.OOM, "out of memory in other (first call)"),
+        ("sticky", Status.ERROR, "CUDA error: device-side assert triggered"),
+    ],
+)
+def test_a_worker_that_is_spent_tells_its_record_and_is_replaced(
+    order: Callable[..., Order],
+    script: Callable[..., str],
+    launcher: Launcher,
+    recorder: Recorder,
+    fault: str,
+    status: Status,
+    words: str,
+) -> None:
+    knobs = {"dtype": "fp32", "steps": 4}
+    records = measured(order(script(faults=[{"fault": fault, "knobs": knobs}])), launcher, recorder)
+    assert records[1].status is status
+    assert words in (records[1].reason or "")
+    assert "a new worker goes on" in records[1].notes[0]
+    assert [record.status for record in records].count(Status.OK) == 5
+    assert [record.worker for record in records] == ["worker-1"] * 2 + ["worker-2"] * 4
+
+
+class _DeclinesAtFirst:
+    """A launcher whose first worker gets ready, and then declines what it is asked for."""
+
+    def __init__(self, launcher: Launcher) -> None:
+        self._launcher = launcher
+        self._has_started = False
+
+    def start(self, name: str, log: Path) -> WorkerProcess:
+        if self._has_started:
+            return self._launcher.start(name, log)
+        self._has_started = True
+        ready = Ready(device="D", slug="d", torch_device="cpu", fingerprint={}, environment={})
+        lines = [EVENTS.dump_json(event).decode() for event in (ready, Declined(reason="full"))]
+        log.touch()
+        process = subprocess.Popen(
+            [sys.executable, "-c", f"for line in {lines}: print(line, flush=True)\ninput()"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+        )
+        assert process.stdin is not None
+        assert process.stdout is not None
+        return WorkerProcess(name, process, process.stdout, process.stdin, log)
+
+    def close(self) -> None:
+        self._launcher.close()
+
+
+def test_a_worker_that_declines_is_replaced_and_the_record_says_why(
+    order: Callable[..., Order], launcher: Launcher, recorder: Recorder
+) -> None:
+    records = measured(order(), _DeclinesAtFirst(launcher), recorder)
+    assert [record.status for record in records] == [Status.OK] * 6
+    assert {record.worker for record in records} == {"worker-2"}
+    assert records[0].notes == ("full: a new worker was started",)
+
+
+def test_a_segmentation_fault_is_named(
+    order: Callable[..., Order],
+    script: Callable[..., str],
+    launcher: Launcher,
+    recorder: Recorder,
+) -> None:
+    knobs = {"dtype": "fp32", "steps": 4}
+    device = script(faults=[{"fault": "segfault", "knobs": knobs}])
+    records = measured(order(device), launcher, recorder)
+    assert records[1].status is Status.ERROR
+    assert "segmentation fault" in (records[1].reason or "")
+    assert [record.status for record in records].count(Status.OK) == 5
+
+
+def test_a_kill_for_want_of_memory_is_out_of_memory(
+    order: Callable[..., Order],
+    script: Callable[..., str],
+    launcher: Launcher,
+    recorder: Recorder,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(worker_process, "oom_kills", lambda: 3)
+    monkeypatch.setattr(worker_process, "kills_since", lambda before: 1)
+    records = measured(order(crash_at_the_second(script)), launcher, recorder)
+    assert records[1].status is Status.OOM
+    assert (records[1].reason or "").startswith(
+        "out of memory on the host: the worker was killed (SIGKILL) by the kernel's out-of-memory "
+        "killer, which counts 1 more"
+    )
+    assert "resident when last told" in (records[1].reason or "")
+    assert records[1].out_of_memory == OutOfMemory(phase="first call")
+    assert [record.status for record in records].count(Status.OK) == 5
 
 
 def test_an_error_keeps_the_worker_and_names_the_exception(

@@ -13,7 +13,13 @@ def test_a_worker_keeps_what_decides_where_and_how_torch_runs() -> None:
         "NCCL_DEBUG": "INFO",
         "OMP_NUM_THREADS": "4",
     }
-    assert worker_environment({**kept, "EDITOR": "vi", "SECRET": "x"}) == kept
+    given = worker_environment({**kept, "EDITOR": "vi", "SECRET": "x"})
+    assert given == {**kept, "PYTHONHASHSEED": "0"}
+
+
+def test_every_worker_loads_in_the_same_order_unless_the_user_wants_another() -> None:
+    assert worker_environment({})["PYTHONHASHSEED"] == "0"
+    assert worker_environment({"PYTHONHASHSEED": "7"})["PYTHONHASHSEED"] == "7"
 
 
 def test_no_token_is_written_down() -> None:

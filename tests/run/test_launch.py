@@ -63,7 +63,7 @@ def test_a_forked_worker_that_crashes_is_told_from_one_that_was_killed(
     worker = launcher.start("worker-1", tmp_path / "log")
     forked = worker._process
     os.kill(forked._pid, signal.SIGSEGV)  # type: ignore[attr-defined]
-    with pytest.raises(WorkerDied, match=r"the worker crashed \(SIGSEGV\)"):
+    with pytest.raises(WorkerDied, match=r"the worker crashed \(segmentation fault, SIGSEGV\)"):
         worker.receive(60)
     worker.kill()
     launcher.close()

@@ -21,12 +21,13 @@ from .conftest import Recorder
 
 PICTURE = Path(__file__).parents[2] / "suites" / "inputs" / "face.png"
 PIPELINE = {"builtin": "tiny"}
-SHARED = {"pipeline": PIPELINE, "steps": 2, "threads": 1}
+SHARED = {"pipeline": PIPELINE, "steps": 2, "height": 32, "width": 32, "threads": 1}
 TURNED: dict[str, dict[str, Any]] = {
     "pipeline": {"pipeline": PIPELINE},
-    "task": {"task": "image-to-image"},
+    "task": {"task": "image-to-image", "height": None, "width": None},
     "dtype": {"dtype": "bf16"},
     "offload": {"offload": "model"},
+    "allocator": {"allocator": "expandable_segments"},
     "compile": {"compile": "default"},
     "tf32": {"tf32": "on"},
     "threads": {"threads": 2},
@@ -35,17 +36,17 @@ TURNED: dict[str, dict[str, Any]] = {
     "attention": {"attention": "eager"},
     "attention_slicing": {"attention_slicing": "max"},
     "vae_slicing": {"vae_slicing": "on", "batch_size": 2},
-    "vae_tiling": {"vae_tiling": "on", "height": 128, "width": 128},
+    "vae_tiling": {"vae_tiling": "on", "height": 96, "width": 96},
     "safety_checker": {"safety_checker": "off"},
     "steps": {"steps": 3},
-    "height": {"height": 96, "width": 64},
-    "width": {"height": 64, "width": 96},
+    "height": {"height": 64, "width": 32},
+    "width": {"height": 32, "width": 64},
     "guidance_scale": {"guidance_scale": 1.0},
     "strength": {"strength": 0.5},
     "batch_size": {"batch_size": 2},
     "prompt": {"prompt": "a bowl of soup"},
 }
-NOT_ON_A_CPU_OR_THIS_TASK = {"offload", "tf32", "strength"}
+NOT_ON_A_CPU_OR_THIS_TASK = {"offload", "allocator", "tf32", "strength"}
 
 SUITE = Suite(
     name="reuse",

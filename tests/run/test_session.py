@@ -124,6 +124,15 @@ def test_resume_refuses_another_version_of_the_suite(
         run_suite(changed, launcher, recorder)
 
 
+def test_resume_refuses_another_memory_limit(
+    order: Callable[..., Order], launcher: Launcher, recorder: Recorder
+) -> None:
+    outcome = run_suite(order(memory_limit_bytes=8 << 30), launcher, recorder)
+    assert read_run(outcome.folder).info.memory_limit_bytes == 8 << 30
+    with pytest.raises(CannotResume, match=r"other conditions \(memory_limit_bytes differ\)"):
+        run_suite(order(resume=True), launcher, recorder)
+
+
 def test_resume_refuses_another_device(
     order: Callable[..., Order],
     script: Callable[..., str],

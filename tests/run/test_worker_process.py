@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from sdbench.run import worker_process
 from sdbench.run.messages import Phase
 from sdbench.run.worker_process import WorkerDied, WorkerProcess, describe_exit
 
@@ -62,12 +63,28 @@ def test_what_is_no_event_ends_the_worker(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("code", "words"),
+    ("code", "kills", "words"),
     [
-        (-9, "SIGKILL: by the kernel when memory runs out, or by hand"),
-        (-11, "crashed (SIGSEGV)"),
-        (3, "exit code 3"),
+        (-9, None, "killed (SIGKILL), most likely by the kernel's out-of-memory killer"),
+        (-9, 2, "killed (SIGKILL) by the kernel's out-of-memory killer, which counts 2 more"),
+        (-9, 0, "killed (SIGKILL), by hand or from outside"),
+        (-11, None, "crashed (segmentation fault, SIGSEGV)"),
+        (-6, None, "crashed (SIGABRT)"),
+        (3, None, "exit code 3"),
     ],
 )
-def test_an_exit_code_in_words(code: int, words: str) -> None:
-    assert words in describe_exit(code)
+def test_an_exit_code_in_words(code: int, kills: int | None, words: str) -> None:
+    assert words in describe_exit(code, kills)
+
+
+@pytest.mark.parametrize(("kills", "is_out_of_memory"), [(None, False), (0, False), (1, True)])
+def test_a_kill_is_out_of_memory_where_the_kernel_counted_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kills: int | None, is_out_of_memory: bool
+) -> None:
+    monkeypatch.setattr(worker_process, "kills_since", lambda before: kills)
+    worker = started("import os; os.kill(os.getpid(), 9)", tmp_path / "log")
+    with pytest.raises(WorkerDied) as raised:
+        worker.receive(60)
+    worker.kill()
+    assert raised.value.is_killed
+    assert raised.value.is_out_of_memory is is_out_of_memory

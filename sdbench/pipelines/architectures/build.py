@@ -20,11 +20,15 @@ from accelerate import init_empty_weights
 from diffusers import DiffusionPipeline
 
 from sdbench.errors import IllegalValue
+from sdbench.pipelines.architectures.chatglm import chatglm_tokenizer
 from sdbench.pipelines.architectures.vocabulary import clip_tokenizer, t5_tokenizer
 from sdbench.pipelines.architectures.weights import fill_with_noise
 
 FOLDER = Path(__file__).parent
 MODEL_INDEX = "model_index"
+
+_PIPELINE_FOLDERS = {"KolorsPipeline": "kolors"}
+"""Where diffusers has pipelines that it does not name itself when sentencepiece is missing."""
 
 Configs = Mapping[str, dict[str, Any]]
 """The content of each configuration file by its component, and of model_index.json."""
@@ -76,8 +80,8 @@ def assemble(configs: Configs, dtype: torch.dtype, torch_device: str = "cpu") ->
     models = {part: made for part, made in arguments.items() if isinstance(made, torch.nn.Module)}
     for model in models.values():
         fill_with_noise(model, dtype, torch_device)
-    pipeline_class = getattr(diffusers, configs[MODEL_INDEX]["_class_name"])
-    return pipeline_class(**arguments)
+    class_name = configs[MODEL_INDEX]["_class_name"]
+    return _class(_PIPELINE_FOLDERS.get(class_name, "diffusers"), class_name)(**arguments)
 
 
 def empty_model(library: str, class_name: str, config: dict[str, Any]) -> torch.nn.Module:
@@ -92,7 +96,9 @@ def empty_model(library: str, class_name: str, config: dict[str, Any]) -> torch.
     with torch.random.fork_rng(devices=[]), init_empty_weights(include_buffers=False):
         if library == "diffusers":
             return model_class.from_config(config).eval()
-        model = model_class(model_class.config_class.from_dict(config))
+        # ChatGLMModel would fill its parameters with empty memory, as large as they are.
+        options = {"empty_init": False} if class_name == "ChatGLMModel" else {}
+        model = model_class(model_class.config_class.from_dict(config), **options)
     model.tie_weights()  # moving a parameter away made two of one
     return model.eval()
 
@@ -101,6 +107,8 @@ def _component(library: str, class_name: str, config: dict[str, Any]) -> Any:
     found = _class(library, class_name)
     if issubclass(found, torch.nn.Module):
         return empty_model(library, class_name, config)
+    if class_name == "ChatGLMTokenizer":
+        return chatglm_tokenizer(config)
     if issubclass(found, transformers.T5Tokenizer):
         return t5_tokenizer(config)
     if issubclass(found, transformers.CLIPTokenizer):

@@ -26,7 +26,7 @@ def fill_with_noise(model: torch.nn.Module, dtype: torch.dtype, torch_device: st
         torch_device: Where the values are made.
     """
     noise = _Noise(torch_device)
-    kept = _kept_in_fp32(model) if dtype == torch.float16 else frozenset()
+    kept = kept_in_fp32(model) if dtype == torch.float16 else frozenset()
     made: dict[int, torch.nn.Parameter] = {}
     for path, module in model.named_modules():
         own = torch.float32 if kept.intersection(path.split(".")) else dtype
@@ -41,7 +41,7 @@ def fill_with_noise(model: torch.nn.Module, dtype: torch.dtype, torch_device: st
             module._buffers[name] = buffer.to(torch_device, new)
 
 
-def _kept_in_fp32(model: torch.nn.Module) -> frozenset[str]:
+def kept_in_fp32(model: torch.nn.Module) -> frozenset[str]:
     """Names of submodules that are not loaded in fp16, such as ``wo`` of T5."""
     return frozenset(getattr(model, "_keep_in_fp32_modules", None) or ())
 

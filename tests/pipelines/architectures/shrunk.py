@@ -12,14 +12,18 @@ from sdbench.pipelines.architectures.build import MODEL_INDEX, Configs, assemble
 _WIDTHS = {
     "addition_time_embed_dim",
     "block_out_channels",
+    "caption_channels",
     "caption_projection_dim",
     "cross_attention_dim",
     "d_ff",
     "d_kv",
     "d_model",
+    "encoder_hid_dim",
+    "ffn_hidden_size",
     "hidden_size",
     "intermediate_size",
     "joint_attention_dim",
+    "kv_channels",
     "norm_num_groups",
     "pooled_projection_dim",
     "pos_embed_max_size",
@@ -67,7 +71,7 @@ def _shrunk(config: dict[str, Any]) -> dict[str, Any]:
         small[key] = value
         if isinstance(value, dict):
             small[key] = _shrunk(value)
-        elif key in _WIDTHS:
+        elif value is not None and key in _WIDTHS:
             small[key] = [v // 8 for v in value] if isinstance(value, list) else value // 8
         elif key in _LAYERS:
             is_list = isinstance(value, list)
@@ -75,9 +79,3 @@ def _shrunk(config: dict[str, Any]) -> dict[str, Any]:
                 [min(v, _MOST_LAYERS) for v in value] if is_list else min(value, _MOST_LAYERS)
             )
     return small
-
-
-def _few(layers: Any) -> Any:
-    if isinstance(layers, list):
-        return [_few(number) for number in layers]
-    return min(layers, _MOST_LAYERS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import Any
 
 import numpy as np
@@ -11,18 +12,24 @@ from pipelines.architectures.shrunk import build_shrunk, shared
 
 from sdbench.errors import IllegalValue
 from sdbench.knobs.pipeline import ARCHITECTURES
-from sdbench.pipelines.architectures.build import build_pipeline, read_configs
+from sdbench.pipelines.architectures.build import build_pipeline, empty_model, read_configs
+from sdbench.pipelines.architectures.chatglm import chatglm_tokenizer
 from sdbench.pipelines.architectures.vocabulary import clip_tokenizer, t5_tokenizer
 from sdbench.pipelines.architectures.weights import fill_with_noise
 from sdbench.pipelines.effective import modules
 
 LARGEST_OF_FP16 = 65504
+WITH_CLIP = [name for name in ARCHITECTURES if name not in ("pixart_alpha", "kolors")]
 
 
 def _image(pipe: Any, steps: int) -> Any:
     arguments: dict[str, Any] = {"num_inference_steps": steps, "height": 64, "width": 64}
-    if "transformer" in pipe.components:
-        arguments["max_sequence_length"] = 32  # tokens of T5
+    known = inspect.signature(pipe.__call__).parameters
+    if "max_sequence_length" in known:
+        arguments["max_sequence_length"] = 32  # tokens of T5 and ChatGLM
+    if "use_resolution_binning" in known:
+        arguments["use_resolution_binning"] = False  # it draws 1024 x 1024 pixels and scales them
+        arguments["num_inference_steps"] = 2  # the only step of PixArt is one of a distilled model
     generator = torch.Generator().manual_seed(0)
     return pipe("a cat", output_type="np", generator=generator, **arguments).images[0]
 
@@ -39,7 +46,7 @@ def test_it_draws_a_finite_picture_that_is_not_of_one_colour(
 
 
 def test_an_unknown_architecture_is_refused_with_the_legal_names() -> None:
-    with pytest.raises(IllegalValue, match="did you mean 'sdxl'\\? legal: flux1_dev, sd15, "):
+    with pytest.raises(IllegalValue, match="did you mean 'sdxl'\\? legal: flux1_dev, kolors, "):
         build_pipeline("sdxxl", torch.float32)
 
 
@@ -98,12 +105,23 @@ def test_t5_keeps_in_fp32_what_it_keeps_when_loaded_from_a_checkpoint(
         assert weight.dtype == (kept if ".wo." in name else dtype)
 
 
+def test_a_language_model_takes_no_memory_before_it_is_filled() -> None:
+    """ChatGLMModel gave its parameters empty memory: 25 GB, all of it in fp32."""
+    model = empty_model(*read_configs("kolors")["model_index"]["text_encoder"], _small_chatglm())
+    assert {parameter.device.type for parameter in model.parameters()} == {"meta"}
+    assert {buffer.device.type for buffer in model.buffers()} == {"cpu"}
+
+
+def _small_chatglm() -> dict[str, Any]:
+    return {**read_configs("kolors")["text_encoder"], "num_layers": 1}
+
+
 def test_t5_has_one_table_of_words_not_two() -> None:
     encoder = shared("flux1_dev", torch.float32).text_encoder_2
     assert encoder.encoder.embed_tokens.weight is encoder.shared.weight
 
 
-@pytest.mark.parametrize("name", ARCHITECTURES)
+@pytest.mark.parametrize("name", WITH_CLIP)
 def test_positions_of_tokens_are_counted(name: str) -> None:
     encoder = shared(name, torch.float32).text_encoder
     positions = dict(encoder.named_buffers()).popitem()[1]
@@ -129,7 +147,7 @@ def test_the_safety_checker_flags_nothing() -> None:
     assert made.nsfw_content_detected == [False]
 
 
-@pytest.mark.parametrize("name", ARCHITECTURES)
+@pytest.mark.parametrize("name", WITH_CLIP)
 def test_clip_tokens_are_padded_and_lie_within_the_embedding(name: str) -> None:
     tokenizer = shared(name, torch.float32).tokenizer
     ids = tokenizer("A cat, 42! Ωж\n猫", padding="max_length", truncation=True).input_ids
@@ -154,14 +172,42 @@ def test_clip_texts_are_padded_with_the_published_token(name: str, part: str, pa
     assert tokenizer("a", padding="max_length").input_ids[-1] == pad
 
 
-@pytest.mark.parametrize(("name", "part"), [("sd3_medium", "_3"), ("flux1_dev", "_2")])
-def test_t5_tokens_are_padded_and_lie_within_the_embedding(name: str, part: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "part", "length"),
+    [("sd3_medium", "_3", 512), ("flux1_dev", "_2", 512), ("pixart_alpha", "", 120)],
+)
+def test_t5_tokens_are_padded_and_lie_within_the_embedding(
+    name: str, part: str, length: int
+) -> None:
     configs = read_configs(name)
     tokenizer = t5_tokenizer(configs["tokenizer" + part])
     ids = tokenizer("A cat, 42! Ω\n猫", padding="max_length", truncation=True).input_ids
-    assert (len(tokenizer), len(ids), ids[-1]) == (32100, 512, 0)
+    assert (len(tokenizer), len(ids), ids[-1]) == (32100, length, 0)
     assert max(ids) < configs["text_encoder" + part]["vocab_size"]
     assert tokenizer.convert_tokens_to_ids(["</s>", "<unk>", "<extra_id_0>"]) == [1, 2, 32099]
+
+
+def test_chatglm_tokens_are_padded_on_the_left_after_the_published_marks() -> None:
+    configs = read_configs("kolors")
+    tokenizer = chatglm_tokenizer(configs["tokenizer"])
+    made = tokenizer("a猫", padding="max_length", max_length=6, truncation=True)
+    assert made.input_ids == [0, 0, 64790, 64792, 3 + ord("a"), 3 + ord("猫")]
+    assert made.attention_mask == [0, 0, 1, 1, 1, 1]
+    assert made.position_ids == [0, 0, 0, 1, 2, 3]
+    assert tokenizer.vocab_size == 64798 <= configs["text_encoder"]["padded_vocab_size"]
+
+
+def test_chatglm_texts_are_cut_to_the_length_that_is_asked_for() -> None:
+    tokenizer = chatglm_tokenizer(read_configs("kolors")["tokenizer"])
+    made = tokenizer(["🐈" * 300, "a"], padding="max_length", max_length=256, truncation=True)
+    assert [len(ids) for ids in made.input_ids] == [256, 256]
+    assert made.input_ids[0][:3] == [64790, 64792, 0]  # the cat is beyond the words: unknown
+
+
+def test_chatglm_gives_a_text_back() -> None:
+    tokenizer = chatglm_tokenizer(read_configs("kolors")["tokenizer"])
+    ids = tokenizer("a 猫").input_ids
+    assert tokenizer.decode(ids, skip_special_tokens=True).endswith("a 猫")
 
 
 @pytest.mark.parametrize("name", ARCHITECTURES)
@@ -179,7 +225,9 @@ def test_activations_leave_room_to_the_largest_number_of_half_precision(name: st
     _image(pipe, steps=2)
     for hook in hooks:
         hook.remove()
-    assert 1 < largest < LARGEST_OF_FP16 / 50
+    # PixArt's noise leaves 0.64 % of a picture at the first timestep: what is solved for is 156
+    # times the difference of two noises, unless the model knows the noise as a trained one does.
+    assert 1 < largest < LARGEST_OF_FP16 / (4 if name == "pixart_alpha" else 50)
 
 
 def test_weights_lie_where_they_were_asked_for() -> None:

@@ -22,6 +22,7 @@ CLIP_L_WITH_PROJECTION = 123_650_304
 OPENCLIP_H = 340_387_840
 OPENCLIP_BIG_G = 694_659_840
 T5_XXL = 4_762_310_656
+CHATGLM3_6B = 6_243_584_000
 VAE_4_CHANNELS = 83_653_863
 VAE_16_CHANNELS = 83_819_683
 
@@ -55,6 +56,16 @@ PARAMETERS = {
         "vae": VAE_16_CHANNELS,
         "text_encoder": CLIP_L,
         "text_encoder_2": T5_XXL,
+    },
+    "pixart_alpha": {
+        "transformer": 611_349_152,
+        "vae": VAE_4_CHANNELS,
+        "text_encoder": T5_XXL,
+    },
+    "kolors": {
+        "unet": 2_579_458_820,
+        "vae": VAE_4_CHANNELS,
+        "text_encoder": CHATGLM3_6B,
     },
 }
 """Parameters of the published checkpoints, and where the figures come from.
@@ -121,6 +132,8 @@ def test_each_component_is_of_the_class_that_the_index_names(name: str) -> None:
         ("sdxl", "StableDiffusionXLPipeline"),
         ("sd3_medium", "StableDiffusion3Pipeline"),
         ("flux1_dev", "FluxPipeline"),
+        ("pixart_alpha", "PixArtAlphaPipeline"),
+        ("kolors", "KolorsPipeline"),
     ],
 )
 def test_each_architecture_is_run_by_its_own_pipeline(name: str, expected: str) -> None:
@@ -143,6 +156,16 @@ def test_each_architecture_is_run_by_its_own_pipeline(name: str, expected: str) 
             "FlowMatchEulerDiscreteScheduler",
             {"use_dynamic_shifting": True, "base_shift": 0.5, "max_shift": 1.15},
         ),
+        (
+            "pixart_alpha",
+            "DPMSolverMultistepScheduler",
+            {"solver_order": 2, "beta_schedule": "linear", "beta_end": 0.02},
+        ),
+        (
+            "kolors",
+            "EulerDiscreteScheduler",
+            {"num_train_timesteps": 1100, "beta_end": 0.014, "timestep_spacing": "leading"},
+        ),
     ],
 )
 def test_each_scheduler_is_the_published_one(
@@ -155,11 +178,15 @@ def test_each_scheduler_is_the_published_one(
 
 @pytest.mark.parametrize(
     ("name", "pixels"),
-    [("sd15", 512), ("sd21", 768), ("sdxl", 1024), ("sd3_medium", 1024), ("flux1_dev", 1024)],
+    [
+        *(("sd15", 512), ("sd21", 768), ("sdxl", 1024), ("sd3_medium", 1024)),
+        *(("flux1_dev", 1024), ("pixart_alpha", 1024), ("kolors", 1024)),
+    ],
 )
 def test_images_have_the_published_size_where_none_is_asked_for(name: str, pixels: int) -> None:
     pipe = _pipe(name)
-    latent_pixels = getattr(pipe, "default_sample_size", None) or pipe.unet.config.sample_size
+    denoiser = pipe.unet if hasattr(pipe, "unet") else pipe.transformer
+    latent_pixels = getattr(pipe, "default_sample_size", None) or denoiser.config.sample_size
     assert latent_pixels * pipe.vae_scale_factor == pixels
 
 
@@ -171,6 +198,8 @@ def test_images_have_the_published_size_where_none_is_asked_for(name: str, pixel
         ("sdxl", 0.13025, None),
         ("sd3_medium", 1.5305, 0.0609),
         ("flux1_dev", 0.3611, 0.1159),
+        ("pixart_alpha", 0.18215, None),
+        ("kolors", 0.13025, None),
     ],
 )
 def test_latents_are_scaled_as_the_published_ones(

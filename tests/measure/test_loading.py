@@ -1,0 +1,52 @@
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import pytest
+import torch
+
+from sdbench.devices.cpu import CpuDevice
+from sdbench.measure.loading import load_measured
+
+
+class Loaded:
+    def __init__(self, weights: list[torch.Tensor]) -> None:
+        self._weights = weights
+
+    def resident(self) -> Iterable[torch.Tensor]:
+        return self._weights
+
+
+class Loader:
+    """Loads 8 MB, with 4 MB of scratch; or has all of it before, as from another thread."""
+
+    def __init__(self, unseen: list[torch.Tensor] | None = None) -> None:
+        self._unseen = unseen
+
+    def load(self, knobs: Mapping[str, Any]) -> Any:
+        if self._unseen is not None:
+            return Loaded(self._unseen)
+        scratch = torch.empty(1_000_000)
+        weights = [torch.empty(1_000_000), torch.empty(1_000_000)]
+        assert scratch.numel()
+        return Loaded(weights)
+
+
+def test_the_peak_of_a_load_counts_its_scratch() -> None:
+    _, peak = load_measured(Loader(), {}, CpuDevice())
+    assert peak.value == 12_000_000
+
+
+def test_weights_that_came_about_unseen_count_too() -> None:
+    weights = [torch.empty(2_000_000)]
+    _, peak = load_measured(Loader(weights), {}, CpuDevice())
+    assert peak.value == 8_000_000
+
+
+@pytest.mark.parametrize("unseen", [None, [torch.empty(2_000_000)]])
+def test_a_limit_holds_while_loading(unseen: list[torch.Tensor] | None) -> None:
+    device = CpuDevice()
+    device.limit_memory(7_000_000)
+    with pytest.raises(torch.OutOfMemoryError, match="allowed"):
+        load_measured(Loader(unseen), {}, device)
