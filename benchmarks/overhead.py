@@ -24,7 +24,7 @@ from sdbench.pipelines.base import Call
 from sdbench.pipelines.diffusers_pipeline import DiffusersPipeline
 from sdbench.pipelines.tiny import build_pipeline
 from sdbench.suite.configuration import Configuration
-from sdbench.suite.model import Inputs, Task
+from sdbench.suite.model import Inputs
 
 PROMPT = "a photo of an astronaut riding a horse on mars"
 WARMUP_CALLS = 3
@@ -56,7 +56,7 @@ def main() -> None:
     pipe = build_pipeline()
     pipe.set_progress_bar_config(disable=True)
     device = CpuDevice()
-    pipeline = DiffusersPipeline(pipe, Task.TEXT_TO_IMAGE, Inputs(prompts=(PROMPT,)), "cpu")
+    pipeline = DiffusersPipeline(pipe, Inputs(prompts=(PROMPT,)), "cpu")
     configuration = Configuration.of({"pipeline": {"builtin": "tiny"}, "steps": arguments.steps})
     raw: list[float] = []
     measured: list[float] = []

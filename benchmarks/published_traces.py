@@ -6,20 +6,15 @@ pipeline is kept for the rows that follow.
 
 from __future__ import annotations
 
-import gc
-import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import torch
 from published_rows import Row, Scope
-from torch.overrides import TorchFunctionMode
 
 from sdbench.jsontypes import JsonValue, canonical_json
 from sdbench.knobs.base import Cost
-from sdbench.predict import torch_private
-from sdbench.predict.sdpa import Capability
-from sdbench.predict.storage_log import StorageLog, ValuesOfNothing
+from sdbench.predict.target import Capability
 from sdbench.predict.trace import Trace
 from sdbench.predict.tracing import Weightless
 from sdbench.suite.configuration import Configuration
@@ -29,7 +24,6 @@ _GENERATIONS: tuple[Capability, ...] = ((8, 0), (7, 5), (6, 0))
 """Attention runs the same kernels on all devices of a generation."""
 _LATENT_PIXELS = 8
 _TOKENS = 77
-_LARGE_ELEMENTS = 2**20
 _DTYPES = {"fp16": torch.float16, "bf16": torch.bfloat16, "fp32": torch.float32}
 
 
@@ -57,8 +51,7 @@ class Tracer:
         weightless = self._weightless(row.knobs)
         if row.scope is not Scope.PIPELINE:
             return _alone(weightless, row, capability)
-        with _LargeHaveNoValues(weightless._mode):
-            return weightless.trace(row.knobs, capability)
+        return weightless.trace(row.knobs, capability)
 
     def _weightless(self, knobs: Mapping[str, JsonValue]) -> Weightless:
         key = canonical_json(Configuration(knobs).part(Cost.LOAD))
@@ -68,61 +61,33 @@ class Tracer:
         return self._loaded[1]
 
 
-class _LargeHaveNoValues(TorchFunctionMode):
-    """While entered, large tensors that come without values have none, nor memory for them.
-
-    Plain attention asks for a matrix of scores: 32 GiB at batch 64.
-    """
-
-    def __init__(self, mode: Any) -> None:
-        super().__init__()
-        self._mode = mode
-
-    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        if func is torch.empty and _elements(args) > _LARGE_ELEMENTS:
-            return torch_private.fake_empty(self._mode, args, kwargs["dtype"])
-        return func(*args, **(kwargs or {}))
-
-
-def _elements(sides: Sequence[Any]) -> int:
-    """Elements of a tensor of these sides; 0 where they are given otherwise."""
-    return math.prod(sides) if all(isinstance(side, int) for side in sides) else 0
-
-
 def _alone(weightless: Weightless, row: Row, capability: Capability) -> Trace:
     """One model's call, beside no other's weights."""
-    pipe, mode = weightless._loader.pipe, weightless._mode
-    dtype = _DTYPES[str(row.knobs["dtype"])]
+    pipe, dtype = weightless.pipe, _DTYPES[str(row.knobs["dtype"])]
 
     def empty(*shape: int) -> torch.Tensor:
-        return torch_private.fake_empty(mode, shape, dtype)
+        return weightless.empty(shape, dtype)
 
-    model = pipe.unet if row.scope is Scope.DENOISER else pipe.vae
-    if row.scope is not Scope.DENOISER:
-        model.use_tiling = row.knobs["vae_tiling"] == "on"
     height, width = (_integer(row.knobs[side]) for side in ("height", "width"))
-    latent = (1, 4, height // _LATENT_PIXELS, width // _LATENT_PIXELS)
-    gc.collect()
-    log = StorageLog(mode)
-    log.begin([*model.parameters(), *model.buffers()])
-    log.loaded()
-    with torch.no_grad(), ValuesOfNothing(capability), log:
-        if row.scope is Scope.ENCODE:
-            log.begin([picture := empty(1, 3, height, width)])
-            result = model.encode(picture)
-        elif row.scope is Scope.DECODE:
-            log.begin([latents := empty(*latent)])
-            result = model.decode(latents)
-        else:
-            log.begin([noisy := empty(*latent)])
-            conditions = {"text_embeds": empty(1, 1280), "time_ids": empty(1, 6)}
-            text = empty(1, _TOKENS, model.config.cross_attention_dim)
-            result = model(
-                noisy, empty(1), encoder_hidden_states=text, added_cond_kwargs=conditions
+    latents = empty(1, 4, height // _LATENT_PIXELS, width // _LATENT_PIXELS)
+    if row.scope is Scope.DENOISER:
+        conditions = {"text_embeds": empty(1, 1280), "time_ids": empty(1, 6)}
+        text, time = empty(1, _TOKENS, pipe.unet.config.cross_attention_dim), empty(1)
+
+        def denoise() -> object:
+            return pipe.unet(
+                latents, time, encoder_hidden_states=text, added_cond_kwargs=conditions
             )
-        trace = log.trace()
-        del result
-    return trace
+
+        inputs = [latents, time, text, *conditions.values()]
+        return weightless.trace_alone(pipe.unet, inputs, denoise, capability)
+    pipe.vae.use_tiling = row.knobs["vae_tiling"] == "on"
+    if row.scope is Scope.DECODE:
+        return weightless.trace_alone(
+            pipe.vae, [latents], lambda: pipe.vae.decode(latents), capability
+        )
+    picture = empty(1, 3, height, width)
+    return weightless.trace_alone(pipe.vae, [picture], lambda: pipe.vae.encode(picture), capability)
 
 
 def _integer(value: Any) -> int:

@@ -59,6 +59,9 @@ class Silent:
     def finished(self, configuration: Configuration, record: Record) -> None:
         """Nothing."""
 
+    def note(self, text: str) -> None:
+        """Nothing."""
+
 
 def image_digest(folder: Path, record: Record) -> str:
     """A digest of the round's image."""

@@ -9,7 +9,8 @@ from typing import Any
 from PIL import Image
 
 from sdbench.devices.base import DeviceState
-from sdbench.devices.scripted import Script, ScriptedDevice
+from sdbench.devices.script import Script
+from sdbench.devices.scripted import ScriptedDevice
 from sdbench.pipelines.base import StageObserver
 from sdbench.pipelines.failed_stage import stage_of_call
 from sdbench.suite.configuration import Configuration

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from sdbench.analysis.ladder import Candidate, Search, Step, Verdict, half_dtype
+from sdbench.analysis.candidate import Candidate
+from sdbench.analysis.demand import half_dtype
+from sdbench.analysis.ladder import Search
+from sdbench.analysis.ladder_step import TOO_LARGE, Step
 from sdbench.analysis.rungs import Surroundings
 from sdbench.jsontypes import JsonValue
 from sdbench.results.prediction import Prediction
@@ -86,11 +89,7 @@ class Climb:
 
 def nearest_miss(search: Search) -> Step | None:
     """The step with the smallest known peak among those too large; else the strongest of them."""
-    missed = [
-        step
-        for step in search.steps
-        if step.verdict in (Verdict.OUT_OF_MEMORY, Verdict.PREDICTED_NOT_TO_FIT)
-    ]
+    missed = [step for step in search.steps if step.verdict in TOO_LARGE]
     known = [step for step in missed if step.peak_allocated_bytes.value is not None]
     if known and len(known) == len(missed):
         return min(known, key=lambda step: step.peak_allocated_bytes.value or 0)

@@ -15,16 +15,19 @@ class Completeness:
 
     Attributes:
         planned: Configurations that were planned.
-        by_status: Configurations with a record, by the status of their latest one.
+        by_status: Configurations with a record, planned or not, by the status of their latest one.
         missing: Configurations without a record.
         ruled_out: Configurations that were not measured since they were predicted not to fit; they
             are not among those of `by_status`.
+        unplanned: Configurations with a record that the plan does not name: a search plans what is
+            wanted alone, and runs what it comes to.
     """
 
     planned: int
     by_status: dict[Status, int]
     missing: int
     ruled_out: int = 0
+    unplanned: int = 0
 
     @property
     def is_complete(self) -> bool:
@@ -40,11 +43,13 @@ class Completeness:
             parts.append(f"{self.ruled_out} predicted not to fit")
         if self.missing:
             parts.append(f"{self.missing} not measured")
-        return f"{self.planned} configurations: {', '.join(parts) or 'none measured'}"
+        beyond = f" ({self.unplanned} beyond the plan)" if self.unplanned else ""
+        total = self.planned + self.unplanned
+        return f"{total} configurations{beyond}: {', '.join(parts) or 'none measured'}"
 
 
 def completeness(run: Run) -> Completeness:
-    """Counts what became of each planned configuration."""
+    """Counts what became of each configuration that was planned or measured."""
     records = run.latest.values()
     counts = Counter(record.status for record in records if not record.is_ruled_out)
     by_status = {status: counts[status] for status in Status if counts[status]}
@@ -53,4 +58,5 @@ def completeness(run: Run) -> Completeness:
         by_status=by_status,
         missing=len(run.missing_keys),
         ruled_out=sum(record.is_ruled_out for record in records),
+        unplanned=len(run.latest.keys() - set(run.info.planned_keys)),
     )

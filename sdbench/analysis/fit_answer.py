@@ -6,8 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from sdbench.analysis.candidate import Candidate
 from sdbench.analysis.climb import nearest_miss
-from sdbench.analysis.ladder import Candidate, Search, Step
+from sdbench.analysis.ladder import Search
+from sdbench.analysis.ladder_step import Step
 from sdbench.analysis.measurement import Measurement, measurement_of
 from sdbench.analysis.rungs import Rung
 from sdbench.results.figure import Figure, Origin

@@ -9,17 +9,14 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from enum import Enum
 
-from sdbench.analysis.rungs import LOAD_STAGE, VAE_STAGES, Rung, Surroundings, rungs
-from sdbench.jsontypes import JsonValue
-from sdbench.knobs.registry import KNOBS
-from sdbench.results.figure import Figure
+from sdbench.analysis.candidate import Candidate
+from sdbench.analysis.ladder_step import Step, Verdict, verdict_of
+from sdbench.analysis.rungs import Rung, RungName, Surroundings, rungs
 from sdbench.results.prediction import Fit, Prediction
-from sdbench.results.record import Record, Status
+from sdbench.results.record import Record
 from sdbench.suite.configuration import Configuration
 
 PATIENCE = 6
@@ -28,119 +25,6 @@ PATIENCE = 6
 Then it is asked whether any fits, by the strongest set of rungs; and if one does, the middle one of
 those that would lose less is run next, which halves what is left where it fits too.
 """
-
-
-RungName = tuple[str, int]
-"""A rung's dimension and level."""
-
-
-class Verdict(str, Enum):
-    """What came of a set of rungs."""
-
-    FITS = "fits"
-    OUT_OF_MEMORY = "out_of_memory"
-    PREDICTED_NOT_TO_FIT = "predicted_not_to_fit"
-    UNSUPPORTED = "unsupported"
-    FAILED = "failed"
-
-
-_TOO_LARGE = (Verdict.OUT_OF_MEMORY, Verdict.PREDICTED_NOT_TO_FIT)
-
-
-@dataclass(frozen=True, slots=True)
-class Candidate:
-    """A set of rungs, at most one of each dimension.
-
-    Attributes:
-        wanted: The configuration without them.
-        rungs: The rungs; none of them is the wanted configuration itself.
-    """
-
-    wanted: Configuration
-    rungs: tuple[Rung, ...] = ()
-
-    @property
-    def change(self) -> dict[str, JsonValue]:
-        """The knobs that they turn."""
-        return {name: value for rung in self.rungs for name, value in rung.change.items()}
-
-    @property
-    def configuration(self) -> Configuration:
-        """What is run."""
-        return Configuration({**self.wanted.knobs, **self.change})
-
-    @property
-    def names(self) -> frozenset[RungName]:
-        """What tells it from other sets for the same configuration."""
-        return frozenset(map(_name, self.rungs))
-
-    @property
-    def loss(self) -> float:
-        """What all rungs together are expected to cost."""
-        return sum(rung.loss for rung in self.rungs)
-
-    @property
-    def strength(self) -> int:
-        """Levels of all rungs together."""
-        return sum(self.levels(None).values())
-
-    @property
-    def is_possible(self) -> bool:
-        """Whether the rungs go together: one image cannot be decoded image by image."""
-        change = self.change
-        return not (change.get("batch_size") == 1 and change.get("vae_slicing") == "on")
-
-    def levels(self, stage: str | None) -> dict[str, int]:
-        """The level in each dimension of those rungs that lower the peak within a stage."""
-        found = {rung.dimension: rung.level for rung in self.rungs if rung.lowers(stage)}
-        if self.change.get("batch_size") == 1 and (stage is None or stage in VAE_STAGES):
-            found["vae_slicing"] = 1  # one image is decoded image by image as it is
-        return found
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """A set of rungs, and what came of it.
-
-    Attributes:
-        candidate: The set.
-        verdict: What came of it.
-        record: What was measured under the limit, or None where it was not run.
-        prediction: What was predicted, or None where nothing was.
-    """
-
-    candidate: Candidate
-    verdict: Verdict
-    record: Record | None = None
-    prediction: Prediction | None = None
-
-    @property
-    def stage(self) -> str | None:
-        """The stage that has the peak, or in which memory ran out; None where not known."""
-        if self.record is not None and (told := self.record.out_of_memory) is not None:
-            return told.stage or (LOAD_STAGE if told.phase == "loading" else None)
-        if self.record is not None and self.record.stage_peak_allocated_bytes:
-            peaks = self.record.stage_peak_allocated_bytes
-            return max(peaks, key=peaks.__getitem__)
-        return self.prediction.stage if self.prediction else None
-
-    @property
-    def peak_allocated_bytes(self) -> Figure:
-        """The peak: measured, or predicted where it was not, or at least how much was needed."""
-        if self.record is not None and self.record.peak_allocated_bytes.value is not None:
-            return self.record.peak_allocated_bytes
-        if self.prediction is not None and self.prediction.peak_allocated_bytes.value is not None:
-            return self.prediction.peak_allocated_bytes
-        return Figure.absent("it ran out of memory before its peak")
-
-    def rules_out(self, other: Candidate) -> bool:
-        """Whether another set cannot do better, or cannot run either."""
-        if self.verdict is Verdict.UNSUPPORTED:
-            return self.candidate.names <= other.names
-        if self.verdict not in _TOO_LARGE:
-            return False
-        mine = self.candidate.levels(self.stage)
-        return all(mine.get(name, 0) >= level for name, level in other.levels(self.stage).items())
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,7 +81,7 @@ class Search:
             for candidate in self.candidates()
             if refused.isdisjoint(candidate.names)
             and all(
-                rung.dimension != "vae_tiling" or _name(rung) in proven for rung in candidate.rungs
+                rung.dimension != "vae_tiling" or rung.name in proven for rung in candidate.rungs
             )
             and not any(
                 step.verdict is Verdict.UNSUPPORTED and step.rules_out(candidate)
@@ -292,9 +176,9 @@ class Search:
         for step in self.steps:
             if step.verdict is Verdict.UNSUPPORTED:
                 suspects = {
-                    _name(rung)
+                    rung.name
                     for rung in step.candidate.rungs
-                    if rung.dimension != "batch_size" and _name(rung) not in proven
+                    if rung.dimension != "batch_size" and rung.name not in proven
                 }
                 refused |= suspects if len(suspects) == 1 else set()
         return refused
@@ -302,7 +186,7 @@ class Search:
     def _proven(self) -> set[RungName]:
         """Rungs that went through a first call, after which each setting is verified."""
         return {
-            _name(rung)
+            rung.name
             for step in self.steps
             if step.verdict in (Verdict.FITS, Verdict.OUT_OF_MEMORY)
             and step.record is not None
@@ -322,52 +206,6 @@ class Search:
             if all(any(rung.lowers(stage) for stage in stages) for rung in candidate.rungs)
         ]
         return apt or left
-
-
-def verdict_of(record: Record, limit_bytes: int) -> Verdict:
-    """What a round under the limit says.
-
-    A peak above the limit does not fit either, on a device that could not hold the process to it.
-    """
-    if record.status is Status.OOM:
-        return Verdict.OUT_OF_MEMORY
-    if record.status is Status.UNSUPPORTED:
-        return Verdict.UNSUPPORTED
-    if record.status not in (Status.OK, Status.UNSTABLE):
-        return Verdict.FAILED
-    peak = record.peak_allocated_bytes.value
-    return Verdict.OUT_OF_MEMORY if peak is not None and peak > limit_bytes else Verdict.FITS
-
-
-def demand(configuration: Configuration) -> tuple[int, int, int, int]:
-    """Sorts configurations by the memory that they ask for: pixels, precision, savings left off."""
-    knobs = configuration.knobs
-    batch, height, width = (knobs[name] for name in ("batch_size", "height", "width"))
-    assert isinstance(batch, int)
-    pixels = (height or 0) * (width or 0)  # type: ignore[operator]
-    savings = Counter(
-        knobs[name] == KNOBS[name].neutral
-        for name in ("offload", "attention_slicing", "vae_slicing", "vae_tiling")
-    )
-    return batch, int(pixels), int(knobs["dtype"] == "fp32"), savings[True]
-
-
-def most_demanding(configurations: Sequence[Configuration]) -> Configuration:
-    """The configuration that asks for the most memory; of several the first.
-
-    If it fits, so do the others.
-    """
-    return max(configurations, key=demand)
-
-
-def half_dtype(configurations: Iterable[Configuration]) -> str | None:
-    """The half precision that a suite sweeps, or None."""
-    halves = {str(one.knobs["dtype"]) for one in configurations} - {"fp32"}
-    return min(halves, default=None)
-
-
-def _name(rung: Rung) -> RungName:
-    return rung.dimension, rung.level
 
 
 def _learned(around: Surroundings, record: Record) -> Surroundings:

@@ -66,6 +66,10 @@ _LEVELS_OF_OFFLOAD = {
 }
 
 
+RungName = tuple[str, int]
+"""A rung's dimension and level."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rung:
     """One thing that can be given up.
@@ -87,6 +91,11 @@ class Rung:
     latency_factor: float
     changes_picture: bool = False
     reason: str
+
+    @property
+    def name(self) -> RungName:
+        """What tells it from other rungs for the same configuration."""
+        return self.dimension, self.level
 
     @property
     def loss(self) -> float:

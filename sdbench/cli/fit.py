@@ -101,8 +101,8 @@ def fit(
     """
     from sdbench.analysis.climb import Climb
     from sdbench.analysis.code import python_code
+    from sdbench.analysis.demand import most_demanding
     from sdbench.analysis.fit_answer import fit_answer
-    from sdbench.analysis.ladder import most_demanding
     from sdbench.cli.fit_progress import fit_progress
     from sdbench.report.ladder_text import ladder_text
     from sdbench.run.environment import worker_environment

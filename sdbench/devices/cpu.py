@@ -6,19 +6,17 @@ import platform
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import torch
 
 from sdbench.devices.base import DeviceState, MemoryPeaks, MemoryWatch
+from sdbench.devices.host import cpu_model
 from sdbench.devices.host_memory import PeakRss
 from sdbench.devices.live_tensors import live_tensor_bytes
 from sdbench.devices.tensor_bytes import TensorBytes
 from sdbench.jsontypes import JsonValue
 from sdbench.results.figure import Figure
-
-_CPU_INFO = Path("/proc/cpuinfo")
 
 _ALLOCATOR_FAILURES = (
     "DefaultCPUAllocator: can't allocate memory",
@@ -36,7 +34,7 @@ class CpuDevice:
     sees_compiled_memory = False
 
     def __init__(self) -> None:
-        self.label = f"CPU: {_cpu_model()}"
+        self.label = f"CPU: {cpu_model()}"
         self._limit_bytes: int | None = None
 
     def fingerprint(self) -> Mapping[str, JsonValue]:
@@ -107,13 +105,3 @@ class _CpuMemoryWatch:
             rss_bytes=self._rss.figure(),
             allocated_bytes_by_stage=dict(self._counter.peak_bytes_by_stage),
         )
-
-
-def _cpu_model() -> str:
-    try:
-        for line in _CPU_INFO.read_text().splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    except OSError:
-        pass
-    return platform.processor() or platform.machine()

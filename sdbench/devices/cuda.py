@@ -14,6 +14,7 @@ import torch
 
 from sdbench.devices.base import OTHER_STAGE, DeviceState, MemoryPeaks, MemoryWatch
 from sdbench.devices.host_memory import PeakRss
+from sdbench.devices.memory_sampler import no_device_memory
 from sdbench.devices.memory_shares import added_by_worker, told_apart
 from sdbench.devices.nvml import NvmlMonitor
 from sdbench.devices.nvml_processes import other_processes
@@ -53,6 +54,7 @@ class CudaDevice:
         self._uuid = str(properties.uuid)
         self._monitor = NvmlMonitor(self._uuid)
         self._used_before = self._monitor.used_memory()
+        self._no_sampler: str | None = None
         torch.cuda.set_device(index)
 
     def fingerprint(self) -> Mapping[str, JsonValue]:
@@ -86,8 +88,20 @@ class CudaDevice:
         self.synchronize()
         torch.cuda.empty_cache()
         torch.cuda.reset_peak_memory_stats(self.torch_device)
+        with self._sampled() as end_sampling:
+            yield _CudaMemoryWatch(self.torch_device, end_sampling, self._used_before, rss)
+
+    @contextmanager
+    def _sampled(self) -> Iterator[Callable[[], DeviceMemory]]:
+        """A sampler beside what runs meanwhile; after one that did not begin, none is started."""
+        failure = self._no_sampler
+        if failure is not None:
+            yield lambda: no_device_memory(failure)
+            return
         with SamplerProcess(self._uuid) as sampler:
-            yield _CudaMemoryWatch(self.torch_device, sampler.end, self._used_before, rss)
+            if sampler.failure is not None:
+                self._no_sampler = f"{sampler.failure}, and was not started again"
+            yield sampler.end
 
     def is_out_of_memory(self, error: BaseException) -> bool:
         if isinstance(error, (MemoryError, torch.OutOfMemoryError)):

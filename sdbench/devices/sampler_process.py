@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import queue
 import subprocess
@@ -80,7 +81,8 @@ class SamplerProcess:
         if self._process is not None:
             self._close_input()
             self._process.kill()
-            self._process.wait()
+            with contextlib.suppress(subprocess.TimeoutExpired):  # it waits in the driver
+                self._process.wait(self._end_timeout_s)
 
     def end(self) -> DeviceMemory:
         """Ends the sampling; what was seen, or the reason for nothing."""

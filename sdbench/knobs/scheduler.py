@@ -89,7 +89,7 @@ _FOR_DISTILLED_WEIGHTS = ("LCMScheduler", "TCDScheduler")
 """No scheduler lists these as compatible, yet diffusers' guides put them onto any pipeline of the
 Stable Diffusion family, for weights or adapters distilled for them."""
 
-_NEEDED_PACKAGES = {"LMSDiscreteScheduler": "scipy", "DPMSolverSDEScheduler": "torchsde"}
+NEEDED_PACKAGES = {"LMSDiscreteScheduler": "scipy", "DPMSolverSDEScheduler": "torchsde"}
 
 
 class SchedulerKnob(SetupKnob):
@@ -191,7 +191,7 @@ def _resolve(value: JsonValue) -> tuple[str | None, dict[str, Any]]:
 def _import_class(class_name: str) -> Any:
     import diffusers
 
-    package = _NEEDED_PACKAGES.get(class_name)
+    package = NEEDED_PACKAGES.get(class_name)
     if package is not None and importlib.util.find_spec(package) is None:
         raise Unsupported(f"{class_name} needs the package {package}: pip install {package}")
     scheduler_class = getattr(diffusers, class_name, None)

@@ -13,7 +13,8 @@ from typing import Any
 
 from PIL import Image
 
-from sdbench.devices.scripted import Fault, Held, Moment, ScriptedDevice
+from sdbench.devices.script import Fault, Moment
+from sdbench.devices.scripted import Held, ScriptedDevice
 from sdbench.jsontypes import JsonValue
 from sdbench.pipelines.base import (
     DENOISER,

@@ -11,6 +11,7 @@ import os
 from collections.abc import Mapping
 from contextlib import suppress
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from pydantic import TypeAdapter, ValidationError
 import sdbench
 from sdbench.jsontypes import JsonValue, canonical_json
 from sdbench.knobs.pipeline import is_built
+from sdbench.knobs.scheduler import NEEDED_PACKAGES
 from sdbench.predict.footprint import Footprint
 from sdbench.predict.memory_knobs import memory_knobs
 from sdbench.suite.configuration import Configuration
@@ -27,6 +29,8 @@ from sdbench.suite.model import Inputs
 _KEY_HEX_DIGITS = 32
 _READ_SUFFIXES = (".json", ".py", ".txt", ".model", ".jinja", ".csv")
 """Of a pipeline's files, those that describe it; no value of its weights is ever looked at."""
+_OPTIONAL_PACKAGES = sorted(set(NEEDED_PACKAGES.values()))
+"""Of schedulers; the versions of all others are told."""
 _HEADER_BYTES = 1 << 20
 """Of a checkpoint in one file; names, shapes and data types of its tensors come first."""
 _INDEX = "model_index.json"
@@ -55,6 +59,8 @@ class PredictionCache:
         self._common: dict[str, JsonValue] = {
             "capability": list(capability) if capability else None,
             "versions": dict(versions),
+            # What is Unsupported for want of one is no longer so when it is there.
+            "has_packages": {name: find_spec(name) is not None for name in _OPTIONAL_PACKAGES},
             "code": _own_code(),
             "has_negative_prompt": inputs.negative_prompt is not None,
             "pictures": [_picture(path) for path in (inputs.image, inputs.mask)],

@@ -11,8 +11,9 @@ from itertools import product
 from pathlib import Path
 
 from sdbench.predict.peaks import peaks
+from sdbench.predict.target import Capability
 from sdbench.predict.trace import Trace
-from sdbench.predict.workspaces import FITTED, HALF, Capability, Workspaces
+from sdbench.predict.workspaces import FITTED, HALF, Workspaces
 from sdbench.results.figure import Origin
 from sdbench.units import MIB
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 from sdbench.jsontypes import JsonValue, canonical_json
 from sdbench.knobs.base import Cost
 from sdbench.knobs.registry import KNOBS
+from sdbench.pipelines.errors import LoadError
 from sdbench.predict.batches import at_each
 from sdbench.predict.calibration import Interval, interval_for
 from sdbench.predict.footprint import Footprint
@@ -30,7 +31,7 @@ _NOT_REPLAYED = "what expandable segments reserve is not predicted"
 
 
 class TracingEstimator:
-    """Traces configurations without their weights; the pipeline of the last load is kept.
+    """Traces configurations without their weights; the last load is kept, also where it failed.
 
     Args:
         inputs: What the suite draws.
@@ -43,7 +44,7 @@ class TracingEstimator:
         self._target = target
         self._capability = target.compute_capability
         self._trust_remote_code = trust_remote_code
-        self._loaded: tuple[str, Weightless] | None = None
+        self._loaded: tuple[str, Weightless | LoadError] | None = None
 
     def footprints(
         self, knobs: Mapping[str, JsonValue], batch_sizes: Sequence[int]
@@ -82,8 +83,18 @@ class TracingEstimator:
         key = canonical_json({name: load[name] for name in load if name not in _NOT_LOADED})
         if self._loaded is None or self._loaded[0] != key:
             self._loaded = None  # two pipelines at once would need twice the memory
-            self._loaded = key, Weightless(self._inputs, knobs, self._trust_remote_code)
-        return self._loaded[1]
+            self._loaded = key, self._load(knobs)
+        loaded = self._loaded[1]
+        if isinstance(loaded, LoadError):
+            raise loaded
+        return loaded
+
+    def _load(self, knobs: Mapping[str, JsonValue]) -> Weightless | LoadError:
+        """The pipeline, or why there is none: asking a hub in vain takes long."""
+        try:
+            return Weightless(self._inputs, knobs, self._trust_remote_code)
+        except LoadError as error:
+            return error.with_traceback(None)
 
 
 def _footprint(found: Peaks, within: Interval) -> Footprint:

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from sdbench.errors import IllegalValue
 from sdbench.predict.target import Target
-from sdbench.units import MIB, format_bytes
+from sdbench.units import MIB
 
 CPU = "cpu"
 """The name that stands for no GPU."""
@@ -94,9 +94,8 @@ def target_for(device_name: str | None, memory_limit_bytes: int | None = None) -
             name="CPU", compute_capability=None, limit_bytes=memory_limit_bytes, context_bytes=0
         )
     if device_name is None:
-        size = "" if memory_limit_bytes is None else f" with {format_bytes(memory_limit_bytes)}"
         return Target(
-            name=f"a GPU{size}",
+            name="an Ampere GPU",
             compute_capability=_GENERIC_CAPABILITY,
             limit_bytes=memory_limit_bytes,
             context_bytes=_GENERIC_CONTEXT_BYTES,

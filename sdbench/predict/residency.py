@@ -20,6 +20,7 @@ import torch
 from sdbench.knobs.base import Unsupported
 from sdbench.knobs.offload import GROUP_OPTIONS
 from sdbench.pipelines.effective import modules
+from sdbench.predict import torch_private
 from sdbench.predict.storage_log import StorageLog
 
 
@@ -49,15 +50,15 @@ class _ModelHook:
     """Brings a model as it is called; the VAE's ``encode`` and ``decode`` call it by themselves."""
 
     def __init__(self, model: Any, previous: _ModelHook | None, log: StorageLog) -> None:
-        self._model = model
+        self.model = model
         self._previous = previous
         self._log = log
 
     def pre_forward(self, *_: Any) -> None:
         """The model is about to be called."""
         if self._previous is not None:
-            self._log.end(_tensors(self._previous._model))
-        self._log.begin(_tensors(self._model))
+            self._log.end(_tensors(self._previous.model))
+        self._log.begin(_tensors(self.model))
 
 
 def _offload_models(pipe: Any, log: StorageLog, undo: ExitStack) -> list[torch.Tensor]:
@@ -72,18 +73,19 @@ def _offload_models(pipe: Any, log: StorageLog, undo: ExitStack) -> list[torch.T
     for name in order.split("->"):
         if name in models:
             hook = _ModelHook(models.pop(name), hook, log)
-            _attach(hook, undo)
+            _attach(hook, log, undo)
     resident: list[torch.Tensor] = []
     for name, model in models.items():
         if name in pipe._exclude_from_cpu_offload:
             resident.extend(_tensors(model))
         else:
-            _attach(_ModelHook(model, None, log), undo)
+            _attach(_ModelHook(model, None, log), log, undo)
     return resident
 
 
-def _attach(hook: _ModelHook, undo: ExitStack) -> None:
-    model = hook._model
+def _attach(hook: _ModelHook, log: StorageLog, undo: ExitStack) -> None:
+    model = hook.model
+    _convert_where_it_is(model, log, undo)
     undo.callback(model.register_forward_pre_hook(hook.pre_forward).remove)
     model.__dict__["_hf_hook"] = hook
     undo.callback(model.__dict__.pop, "_hf_hook")
@@ -104,16 +106,18 @@ def _offload_layers(
                 undo.callback(layer.register_forward_pre_hook(hooks.before).remove)
                 undo.callback(layer.register_forward_hook(hooks.after).remove)
         undo.callback(model.register_forward_hook(hooks.at_end).remove)
-        _keep_conversions_off(model, log, undo)
+        _convert_where_it_is(model, log, undo)
     return resident
 
 
-def _keep_conversions_off(model: torch.nn.Module, log: StorageLog, undo: ExitStack) -> None:
-    """Weights that are converted (the VAE's to fp32) are so in host memory."""
+def _convert_where_it_is(model: torch.nn.Module, log: StorageLog, undo: ExitStack) -> None:
+    """Weights that are converted (SDXL's VAE to fp32) while in host memory stay there."""
 
     def apply(*arguments: Any) -> torch.nn.Module:
-        converted: torch.nn.Module = type(model)._apply(model, *arguments)
-        log.end(converted.parameters())
+        if all(log.number_of(parameter) is not None for parameter in model.parameters()):
+            return type(model)._apply(model, *arguments)
+        with torch_private.no_modes():
+            converted: torch.nn.Module = type(model)._apply(model, *arguments)
         return converted
 
     model.__dict__["_apply"] = apply

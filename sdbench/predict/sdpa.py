@@ -14,15 +14,12 @@ from enum import Enum
 import torch
 
 from sdbench.predict import torch_private
-
-Capability = tuple[int, int]
+from sdbench.predict.target import Capability
 
 _FLASH_FROM: Capability = (8, 0)
 _EFFICIENT_FROM: Capability = (5, 0)
 _TENSOR_CORES_FROM: Capability = (7, 0)
 _BF16_FROM: Capability = (8, 0)
-_CUDNN_FIRST_FROM: Capability = (9, 0)
-"""From here on cuDNN's kernel comes first; it allocates what FlashAttention does."""
 _LARGEST_FLASH_HEAD = 256
 _FLASH_HEAD_MULTIPLE = 8
 _MASK_MULTIPLE = 8
@@ -65,6 +62,8 @@ class Operands:
 
 def kernel_for(operands: Operands, capability: Capability | None) -> Kernel:
     """The kernel that torch picks, those that were switched off left out.
+
+    From Hopper on torch picks cuDNN's before FlashAttention's; both allocate the same.
 
     Args:
         operands: What attention is asked for.

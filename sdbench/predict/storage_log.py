@@ -23,7 +23,8 @@ from torch.utils._pytree import tree_leaves
 
 from sdbench.devices.base import OTHER_STAGE
 from sdbench.predict import torch_private
-from sdbench.predict.sdpa import Capability, attention
+from sdbench.predict.sdpa import attention
+from sdbench.predict.target import Capability
 from sdbench.predict.trace import LOAD_STAGE, Convolution, Event, Trace
 
 _aten = torch.ops.aten

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import gc
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
+from typing import Any
+
+import torch
 
 from sdbench.jsontypes import JsonValue
 from sdbench.knobs.base import Unsupported
@@ -16,8 +19,8 @@ from sdbench.predict import torch_private
 from sdbench.predict.loading import WeightlessLoader
 from sdbench.predict.replay import replayed
 from sdbench.predict.residency import bytes_of, offload
-from sdbench.predict.sdpa import Capability
 from sdbench.predict.storage_log import StorageLog, ValuesOfNothing
+from sdbench.predict.target import Capability
 from sdbench.predict.trace import Trace
 from sdbench.suite.configuration import Configuration
 from sdbench.suite.model import Inputs
@@ -52,6 +55,15 @@ class Weightless:
         self._load_knobs = knobs
         self._pipeline = self._loader.load(knobs)
 
+    @property
+    def pipe(self) -> Any:
+        """The diffusers pipeline; another one after a trace that left it changed."""
+        return self._loader.pipe
+
+    def empty(self, shape: Sequence[int], dtype: torch.dtype) -> torch.Tensor:
+        """A tensor without values, that the pipeline's models can be called with."""
+        return torch_private.fake_empty(self._mode, shape, dtype)
+
     def trace(self, knobs: Mapping[str, JsonValue], capability: Capability | None) -> Trace:
         """What one call of a configuration allocates.
 
@@ -75,6 +87,32 @@ class Weightless:
             if self._pipeline.left_changed():
                 self._pipeline = self._loader.load(self._load_knobs)
 
+    def trace_alone(
+        self,
+        model: torch.nn.Module,
+        inputs: Sequence[torch.Tensor],
+        call: Callable[[], object],
+        capability: Capability | None,
+    ) -> Trace:
+        """What a call of one model allocates, with no other's weights beside it.
+
+        Args:
+            model: A model of the pipeline.
+            inputs: Tensors that are there from the beginning of the call; see `empty`.
+            call: Calls the model.
+            capability: Compute capability of a CUDA device, such as (8, 0); None for the CPU.
+        """
+        log = StorageLog(self._mode)
+        log.begin([*model.parameters(), *model.buffers()])
+        log.loaded()
+        gc.collect()
+        with torch.no_grad(), ValuesOfNothing(capability), log:
+            log.begin(inputs)
+            result = call()
+            trace = log.trace()
+            del result
+        return trace
+
     def _trace(self, knobs: Mapping[str, JsonValue], capability: Capability | None) -> Trace:
         configuration = Configuration({**knobs, **_simplified(knobs, capability)})
         log = StorageLog(self._mode)
@@ -84,14 +122,14 @@ class Weightless:
             weights = list(call.resident())
             resident = weights
             if knobs["offload"] != "none":
-                resident = offload(self._loader.pipe, str(knobs["offload"]), log, undo)
+                resident = offload(self.pipe, str(knobs["offload"]), log, undo)
             log.begin(resident)
             host_bytes = bytes_of(weights) - bytes_of(resident)
             del weights, resident
             log.loaded()
             gc.collect()
             call.prepare()
-            models = modules(self._loader.pipe).values()
+            models = modules(self.pipe).values()
             undo.enter_context(replayed(models, log, self._mode))
             with ValuesOfNothing(capability), log, call.observed(log):
                 images = call()

@@ -45,22 +45,23 @@ def verdict(
     peak = format_bytes(peak_allocated_bytes)
     if target.limit_bytes is None:
         return Verdict(None, f"peak {peak}; no memory limit is known for {target.name}")
-    limit = f"{format_bytes(target.limit_bytes)} of {target.name}"
-    if target.compute_capability is None:
-        if peak_allocated_bytes <= target.limit_bytes:
-            return Verdict(Fit.FITS, f"peak {peak} is within {limit}")
-        return Verdict(Fit.DOES_NOT_FIT, f"peak {peak} is more than {limit}")
     free_bytes = target.limit_bytes - target.context_bytes
-    beside = f"{limit}, of which a CUDA context takes {format_bytes(target.context_bytes)}"
+    limit, context = format_bytes(target.limit_bytes), format_bytes(target.context_bytes)
+    if free_bytes <= 0:
+        alone = f"a CUDA context alone takes {context}, and there are {limit} of {target.name}"
+        return Verdict(Fit.DOES_NOT_FIT, f"peak {peak}; {alone}")
+    is_gpu = target.compute_capability is not None
+    beside = f"{format_bytes(free_bytes)} that a CUDA context of {context} leaves of " * is_gpu
+    free = f"the {beside}{limit} of {target.name}"
     if peak_allocated_bytes > free_bytes:
-        return Verdict(Fit.DOES_NOT_FIT, f"peak {peak} is more than is free of {beside}")
+        more = format_bytes(peak_allocated_bytes - free_bytes)
+        return Verdict(Fit.DOES_NOT_FIT, f"peak {peak} is {more} more than {free}")
+    if not is_gpu:
+        return Verdict(Fit.FITS, f"peak {peak} fits into {free}")
     if peak_allocated_bytes * FRAGMENTATION_RATIO >= free_bytes:
-        return Verdict(
-            Fit.MAY_FIT, f"peak {peak} leaves less than 5 % for fragmentation of {beside}"
-        )
+        narrow = "with less than 5 % to spare for fragmentation"
+        return Verdict(Fit.MAY_FIT, f"peak {peak} fits into {free}, but {narrow}")
     if least_capacity_bytes is not None and least_capacity_bytes > free_bytes:
-        held = format_bytes(least_capacity_bytes)
-        return Verdict(
-            Fit.MAY_FIT, f"peak {peak}, but with fragmentation {held} are held, more than {beside}"
-        )
-    return Verdict(Fit.FITS, f"peak {peak} and 5 % for fragmentation fit into {beside}")
+        held = f"fragmentation makes it {format_bytes(least_capacity_bytes)}"
+        return Verdict(Fit.MAY_FIT, f"peak {peak} fits into {free}, but {held}")
+    return Verdict(Fit.FITS, f"peak {peak} and 5 % for fragmentation fit into {free}")

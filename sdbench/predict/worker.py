@@ -13,7 +13,7 @@ import sys
 import threading
 import traceback
 from collections.abc import Callable
-from typing import IO
+from typing import IO, NoReturn
 
 from sdbench.predict.messages import PREDICTED, WANTED, Predicted, Wanted
 from sdbench.predict.predictor import Estimator, predict
@@ -43,8 +43,11 @@ def _first_of(reader: IO[bytes]) -> Wanted:
     requests: queue.SimpleQueue[Wanted] = queue.SimpleQueue()
 
     def read() -> None:
-        for line in reader:
-            requests.put(WANTED.validate_json(line))
+        try:
+            for line in reader:
+                requests.put(WANTED.validate_json(line))
+        except BaseException:  # else the main thread would wait for ever
+            _fail()
         os._exit(0)
 
     threading.Thread(target=read, name="requests", daemon=True).start()
@@ -69,10 +72,14 @@ def main() -> None:
     try:
         serve(reader, writer, _estimator)
     except BaseException:
-        traceback.print_exc()
-        sys.stderr.flush()
-        os._exit(1)
+        _fail()
     os._exit(0)
+
+
+def _fail() -> NoReturn:
+    traceback.print_exc()
+    sys.stderr.flush()
+    os._exit(1)
 
 
 if __name__ == "__main__":

@@ -12,10 +12,9 @@ import math
 from bisect import bisect_right
 from dataclasses import dataclass, replace
 
+from sdbench.predict.target import Capability
 from sdbench.predict.trace import Convolution
 from sdbench.units import KIB
-
-Capability = tuple[int, int]
 
 PASCAL: Capability = (6, 0)
 VOLTA: Capability = (7, 0)

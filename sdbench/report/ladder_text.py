@@ -5,9 +5,10 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterator, Sequence
 
+from sdbench.analysis.candidate import Candidate
 from sdbench.analysis.feasibility import memory_limit_text
 from sdbench.analysis.fit_answer import FitAnswer, Gain, Miss, needed_bytes
-from sdbench.analysis.ladder import Candidate, Step, Verdict
+from sdbench.analysis.ladder_step import Step, Verdict
 from sdbench.analysis.measurement import measurement_of
 from sdbench.analysis.rungs import LOAD_STAGE
 from sdbench.analysis.wording import count, estimate_text, score_text, settings

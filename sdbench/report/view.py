@@ -85,7 +85,7 @@ class ReportView:
         choices: The choice for each amount of work.
         ties: The headline's ties, in words with their figures.
         nearest_miss: Where nothing qualifies, the nearest miss in words with its figures.
-        planned: Configurations that were planned.
+        total: Configurations that were planned, or measured beyond the plan.
         counts: How the configurations ended, the most frequent first.
         missing: Configurations without a record; the run is incomplete where it is above zero.
         shared: What holds for all configurations, and so is said once.
@@ -110,7 +110,7 @@ class ReportView:
     choices: tuple[ChoiceView, ...]
     ties: tuple[str, ...]
     nearest_miss: str | None
-    planned: int
+    total: int
     counts: tuple[StatusCount, ...]
     missing: int
     shared: tuple[Shared, ...]
@@ -146,7 +146,7 @@ def report_view(run: Run) -> ReportView:
         choices=tuple(_choice(choice, advice) for choice in advice.by_work),
         ties=tuple(_described(m, advice) for m in best.ties),
         nearest_miss=_described(miss, advice) if miss else None,
-        planned=len(measured),
+        total=len(measured),
         counts=_counts(measured),
         missing=len(run.missing_keys),
         shared=shown.shared,

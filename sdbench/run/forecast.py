@@ -124,7 +124,7 @@ class Forecast:
         assert peak is not None
         context = f" and a CUDA context of {format_bytes(context_bytes)}" if context_bytes else ""
         limit = format_bytes(self._target.limit_bytes)
-        return f"needs {format_bytes(int(peak))}{context} of {limit}"
+        return f"needs {format_bytes(int(peak))}{context}, and there are {limit}"
 
     def _peak(self, configuration: Configuration) -> float:
         prediction = self._predictions.get(configuration.key)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
 import signal
 import socket
 import subprocess
@@ -14,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from sdbench.run.ownership import with_controller
+from sdbench.run.processes import ProcessId
 from sdbench.run.worker_process import CannotStart, WorkerProcess, last_line
 
 IMPORTED_ONCE = (
@@ -125,14 +124,14 @@ class _ForkedProcess:
 
     def __init__(self, pid: int, server: _Server) -> None:
         self._pid = pid
+        self._process = ProcessId.of(pid)
         self._server = server
         self._exit_code: int | None = None
 
     def kill(self) -> None:
-        """Ends it; it keeps its pid until `wait`, so no other process can be meant."""
-        if self._exit_code is None:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(self._pid, signal.SIGKILL)
+        """Ends it, and no other process that has its pid where the server has left it alone."""
+        if self._exit_code is None and self._process is not None:
+            self._process.send(signal.SIGKILL)
 
     def wait(self) -> int:
         """Its exit code, negative for a signal; a kill's where the server is gone."""

@@ -60,15 +60,11 @@ def target_here() -> Target:
 def cpu_here(memory_limit_bytes: int | None = None) -> Target:
     """This machine's CPU, with the memory that the machine has or its control group allows."""
     memory = host_memory()
-    known = [
-        int(figure.value)
-        for figure in (memory.total_bytes, memory.limit_bytes)
-        if figure.value is not None
-    ]
+    known = (memory.total_bytes.value, memory.limit_bytes.value)
     return Target(
         name=f"CPU: {cpu_model()}",
         compute_capability=None,
-        limit_bytes=memory_limit_bytes or min(known, default=None),
+        limit_bytes=_least(memory_limit_bytes, *known),
         context_bytes=0,
     )
 
@@ -78,17 +74,18 @@ def target_of(ready: Ready, memory_limit_bytes: int | None) -> Target:
 
     Args:
         ready: What the worker told of it.
-        memory_limit_bytes: What the user allows; without it, all that the device has of its own.
-            A CPU's memory is everybody's, so that no limit is known.
+        memory_limit_bytes: What the user allows, which counts where the device has more; without
+            it, all that the device has of its own. A CPU's memory is everybody's, so that no limit
+            is known.
     """
     capability = ready.fingerprint.get("compute_capability")
     total: Any = ready.fingerprint.get("total_memory_bytes")
     if isinstance(capability, str):
-        return _of_gpu(ready.device, capability, memory_limit_bytes or total)
+        return _of_gpu(ready.device, capability, _least(memory_limit_bytes, total))
     return Target(
         name=ready.device,
         compute_capability=None,
-        limit_bytes=memory_limit_bytes or total,
+        limit_bytes=_least(memory_limit_bytes, total),
         context_bytes=0,
     )
 
@@ -106,3 +103,8 @@ def _of_gpu(name: str, capability: str, limit_bytes: int | None) -> Target:
         limit_bytes=limit_bytes,
         context_bytes=context_bytes,
     )
+
+
+def _least(*limits_bytes: float | None) -> int | None:
+    """The least of the limits that are known; None without any."""
+    return min((int(limit) for limit in limits_bytes if limit is not None), default=None)

@@ -13,7 +13,7 @@ import signal
 import sys
 import threading
 import traceback
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import IO, Any, NoReturn
@@ -23,12 +23,8 @@ from sdbench.devices.host_memory import resident_bytes
 from sdbench.errors import SdbenchError
 from sdbench.jsontypes import JsonValue
 from sdbench.measure.drawing import draw
-from sdbench.measure.loading import load_measured
-from sdbench.measure.out_of_memory import first_line
-from sdbench.measure.recovery import CARRIED_OVER_BYTES, clear, excess_bytes, let_go
 from sdbench.measure.round import failure, measure_round
 from sdbench.pipelines.base import Loader, Pipeline
-from sdbench.results.figure import Figure
 from sdbench.results.record import Record, Status
 from sdbench.results.store import MEMORY_LIMIT, utc_now
 from sdbench.run.drawing_key import drawing_key
@@ -37,7 +33,6 @@ from sdbench.run.messages import (
     COMMANDS,
     DRAWING,
     EVENTS,
-    LOADING,
     Command,
     Declined,
     Draw,
@@ -50,16 +45,10 @@ from sdbench.run.messages import (
     Refused,
     Start,
 )
-from sdbench.run.plan import load_key
+from sdbench.run.worker_pipeline import Spent, WorkerPipeline
 from sdbench.suite.configuration import Configuration
 from sdbench.suite.load import suite_from_json
 from sdbench.suite.model import Suite
-from sdbench.units import format_bytes
-
-_FAILURES = (Status.OOM, Status.ERROR)
-"""After these, memory and the device are looked at before the next configuration."""
-
-_LOADED_BEFORE = Figure.absent("the pipeline was loaded before this round")
 
 _CANNOT_TELL = 70
 """Exit code when the controller is gone (EX_SOFTWARE is the nearest that sysexits has)."""
@@ -110,33 +99,29 @@ def _read_in_background(reader: IO[bytes]) -> queue.SimpleQueue[Command]:
     return commands
 
 
-class Spent(Exception):
-    """The worker must not be used again, and has not begun with what it was asked for."""
-
-
 class Worker:
-    """A device, and the pipeline that is loaded on it.
+    """A device, and what is measured and drawn on it.
 
-    Attributes:
-        is_spent: Whether it must not be used again: its device is in error for as long as the
-            process lives, or memory did not come back.
+    Args:
+        start: What it works for.
+        on_phase: Told what begins, outside of timed windows.
     """
 
-    def __init__(self, start: Start, on_phase: Any) -> None:
+    def __init__(self, start: Start, on_phase: Callable[[str], None]) -> None:
         self._name = start.name
         self._suite = suite_from_json(start.suite)
         self._on_phase = on_phase
-        self._device, self._loader = _device_and_loader(start, self._suite)
-        self._pipeline: Pipeline | None = None
-        self._load_key: str | None = None
-        self._load_failure: dict[str, Any] | None = None
+        self._device, loader = _device_and_loader(start, self._suite)
         self._limit_bytes = start.memory_limit_bytes
         self._limit_facts: Mapping[str, JsonValue] = {}
         if self._limit_bytes is not None:
             self._limit_facts = self._device.limit_memory(self._limit_bytes)
-        self._empty_bytes = self._device.allocated_bytes()
-        self._loaded_bytes = self._empty_bytes
-        self.is_spent = False
+        self._loaded = WorkerPipeline(loader, self._device, on_phase)
+
+    @property
+    def is_spent(self) -> bool:
+        """Whether it must not be used again."""
+        return self._loaded.is_spent
 
     def ready(self) -> Ready:
         """What the controller is told of the device."""
@@ -175,38 +160,34 @@ class Worker:
             started_at=utc_now(),
             status=Status.ERROR,
         )
-        loading = self._load(configuration)
-        if self._load_failure is not None:
-            notes = self._recover() if "load_s" in loading else []
-            load_s = loading.get("load_s")
-            return replace(record, load_s=load_s, **self._load_failure, notes=tuple(notes))
-        assert self._pipeline is not None
+        loading = self._loaded.load(configuration)
+        if self._loaded.failure is not None:
+            return replace(record, **loading, **self._loaded.failure)
+        assert self._loaded.pipeline is not None
         fields = measure_round(
-            self._pipeline,
+            self._loaded.pipeline,
             configuration,
             self._device,
             self._suite.measure,
             Path(command.images_folder) if command.images_folder else None,
             self._on_phase,
         )
-        fields["notes"] = (*fields.get("notes", ()), *self._put_back(fields["status"]))
+        fields["notes"] = (*fields.get("notes", ()), *self._loaded.put_back(fields["status"]))
         return replace(record, **loading, **fields)
 
     def draw(self, command: Draw) -> Drawn:
         """The pictures of one configuration, whatever becomes of it."""
         configuration = Configuration(command.knobs)
-        loading = self._load(configuration)
-        if self._load_failure is not None:
-            if "load_s" in loading:
-                self._recover()
-            return self._not_drawn(self._load_failure)
-        assert self._pipeline is not None
+        self._loaded.load(configuration)
+        if self._loaded.failure is not None:
+            return self._not_drawn(self._loaded.failure)
+        assert self._loaded.pipeline is not None
         if command.is_reference:
-            scheduler = self._pipeline.reference_scheduler()
+            scheduler = self._loaded.pipeline.reference_scheduler()
             configuration = Configuration({**command.knobs, "scheduler": scheduler})
         self._on_phase(DRAWING)
-        drawn = self._draw(self._pipeline, configuration, command)
-        self._put_back(drawn.status)
+        drawn = self._draw(self._loaded.pipeline, configuration, command)
+        self._loaded.put_back(drawn.status)
         return replace(drawn, is_spent=self.is_spent)
 
     def _not_drawn(self, failed: Mapping[str, Any]) -> Drawn:
@@ -227,100 +208,12 @@ class Worker:
             return self._not_drawn(failure(error, self._device, DRAWING))
         return Drawn(status=Status.OK, path=str(path), scheduler=configuration.knobs["scheduler"])
 
-    def _put_back(self, status: Status) -> list[str]:
-        """Frees what a round or a drawing left; a pipeline that it left changed is dropped.
-
-        Returns:
-            Remarks on what was not as it should be.
-        """
-        if status in _FAILURES:
-            notes = self._recover()
-        else:
-            notes = []
-            clear(self._device)
-        if self._pipeline is None or self.is_spent:
-            return notes
-        changed = list(self._pipeline.left_changed())
-        if changed:
-            self._drop()
-            notes.append(f"the pipeline was left changed ({', '.join(changed)}): dropped")
-        return notes
-
-    def _recover(self) -> list[str]:
-        """Makes sure, after a failure, that the next configuration finds what it should.
-
-        A device in error for good raises whatever it is asked for. Memory is compared with what it
-        was after loading; if some did not come back, the pipeline is dropped, and compared again.
-        A worker that is in order neither way is spent.
-
-        Returns:
-            Remarks on what was not in order.
-        """
-        try:
-            return self._recovered()
-        except Exception as error:
-            let_go(error)
-            self.is_spent = True
-            return [f"the device answers no more ({first_line(error)}): a new worker goes on"]
-
-    def _recovered(self) -> list[str]:
-        clear(self._device)
-        self._device.synchronize()
-        baseline_bytes = self._empty_bytes if self._pipeline is None else self._loaded_bytes
-        excess = excess_bytes(self._device, baseline_bytes)
-        if not excess:
-            return []
-        held = f"{format_bytes(excess)} stayed in use after the failure"
-        if self._pipeline is not None:
-            self._drop()
-            excess = excess_bytes(self._device, self._empty_bytes)
-            if not excess:
-                return [f"{held}: the pipeline was dropped, and they came back"]
-        self.is_spent = True
-        return [f"{held}, and did not come back: a new worker goes on"]
-
-    def _load(self, configuration: Configuration) -> dict[str, Any]:
-        """Loads what the configuration needs.
-
-        Returns:
-            Fields of a record: how long it took, and its peak of memory.
-
-        Raises:
-            Spent: The pipeline before is gone, and its memory did not come back.
-        """
-        key = load_key(configuration)
-        if key == self._load_key:
-            return {"load_peak_allocated_bytes": _LOADED_BEFORE}
-        if self._load_key is not None:
-            self._drop()
-            excess = excess_bytes(self._device, self._empty_bytes, CARRIED_OVER_BYTES)
-            if excess:
-                raise Spent(f"{format_bytes(excess)} stayed in use after another pipeline was gone")
-        self._on_phase(LOADING)
-        self._load_key = key
-        fields: dict[str, Any] = {}
-        begun_ns = self._device.now_ns()
-        try:
-            self._pipeline, peak = load_measured(self._loader, configuration.knobs, self._device)
-            fields["load_peak_allocated_bytes"] = peak
-        except Exception as error:
-            self._load_failure = failure(error, self._device, LOADING)
-            if self._load_failure["status"] is not Status.OOM:
-                self._load_failure["reason"] = f"at load: {self._load_failure['reason']}"
-        fields["load_s"] = (self._device.now_ns() - begun_ns) * 1e-9
-        if self._load_failure is None:
-            self._loaded_bytes = self._device.allocated_bytes()
-        return fields
-
-    def _drop(self) -> None:
-        self._pipeline = self._load_key = self._load_failure = None
-        clear(self._device)
-
 
 def _device_and_loader(start: Start, suite: Suite) -> tuple[Device, Loader]:
     """The device and what loads pipelines onto it; imports torch only where it is needed."""
     if start.device == "scripted" or start.device.startswith("scripted:"):
-        from sdbench.devices.scripted import ScriptedDevice, read_script
+        from sdbench.devices.script import read_script
+        from sdbench.devices.scripted import ScriptedDevice
         from sdbench.pipelines.simulated import SimulatedLoader
 
         _, _, path = start.device.partition(":")

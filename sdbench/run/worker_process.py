@@ -84,6 +84,7 @@ class WorkerProcess:
 
     def send(self, command: Command) -> None:
         """Sends a command; a dead worker is noticed when its answer is waited for."""
+        self._kills_before = oom_kills()
         with contextlib.suppress(OSError):
             self._writer.write(COMMANDS.dump_json(command) + b"\n")
             self._writer.flush()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
@@ -10,15 +9,9 @@ from typing import Any
 import factories
 import pytest
 
-from sdbench.analysis.ladder import (
-    PATIENCE,
-    Candidate,
-    Search,
-    Verdict,
-    half_dtype,
-    most_demanding,
-    verdict_of,
-)
+from sdbench.analysis.candidate import Candidate
+from sdbench.analysis.ladder import PATIENCE, Search
+from sdbench.analysis.ladder_step import Verdict
 from sdbench.analysis.rungs import Surroundings
 from sdbench.results.figure import Figure, Origin
 from sdbench.results.out_of_memory import OutOfMemory
@@ -272,43 +265,3 @@ def test_plain_attention_processors_bring_slices_into_play() -> None:
     efficient = {"attention_processors": {"unet": {"AttnProcessor2_0": 16}}}
     record = replace(record, effective=efficient)
     assert search.told(wanted, record).candidates() == search.candidates()
-
-
-@pytest.mark.parametrize(
-    ("status", "allocated_mib", "expected"),
-    [
-        (Status.OK, 100, Verdict.FITS),
-        (Status.UNSTABLE, 100, Verdict.FITS),
-        (Status.OK, 201, Verdict.OUT_OF_MEMORY),
-        (Status.OOM, None, Verdict.OUT_OF_MEMORY),
-        (Status.UNSUPPORTED, None, Verdict.UNSUPPORTED),
-        (Status.ERROR, None, Verdict.FAILED),
-        (Status.TIMEOUT, None, Verdict.FAILED),
-    ],
-)
-def test_verdicts(status: Status, allocated_mib: float | None, expected: Verdict) -> None:
-    record = factories.record(status=status, allocated_mib=allocated_mib)
-    assert verdict_of(record, 200 * MIB) is expected
-
-
-def test_the_most_demanding_configuration_is_wanted() -> None:
-    values = itertools.product([1, 4], [512, 1024], ["fp16", "fp32"], ["max", "off"])
-    swept = [
-        Configuration.of(
-            {"batch_size": b, "height": h, "width": h, "dtype": d, "attention_slicing": s}
-        )
-        for b, h, d, s in values
-    ]
-    assert most_demanding(swept) == swept[-1]
-    assert most_demanding(swept[::-1]) == swept[-1]
-
-
-def test_of_equally_demanding_configurations_the_first_is_wanted() -> None:
-    swept = [Configuration.of({"scheduler": name}) for name in ("euler", "ddim")]
-    assert most_demanding(swept) == swept[0]
-
-
-def test_the_half_precision_of_a_suite_is_the_one_it_sweeps() -> None:
-    swept = [Configuration.of({"dtype": dtype}) for dtype in ("fp32", "fp16")]
-    assert half_dtype(swept) == "fp16"
-    assert half_dtype(swept[:1]) is None

@@ -27,6 +27,8 @@ class Silent:
 
     def finished(self, configuration: Configuration, record: Record) -> None: ...
 
+    def note(self, text: str) -> None: ...
+
 
 class Gpu:
     """A worker on the first GPU."""

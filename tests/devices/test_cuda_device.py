@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
@@ -12,7 +13,9 @@ import pytest
 import torch
 from nvml_fakes import USED_BYTES, UUID, Library, failing
 
+from sdbench.devices import cuda
 from sdbench.devices.cuda import CudaDevice
+from sdbench.devices.sampler_process import SamplerProcess
 from sdbench.results.figure import Origin
 from sdbench.units import GIB, MIB
 
@@ -96,6 +99,30 @@ def test_a_sampler_that_cannot_read_costs_its_figures_alone(
     )
     assert peaks.device_memory is not None
     assert peaks.device_memory.readings == 0
+
+
+def test_a_sampler_that_did_not_begin_is_not_started_again(
+    library: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that hung at its start cost each configuration the whole time of waiting for it."""
+    started: list[str] = []
+
+    class Hung(SamplerProcess):
+        def __init__(self, uuid: str) -> None:
+            started.append(uuid)
+            code = "import signal; signal.pause()"
+            super().__init__(uuid, (sys.executable, "-S", "-c", code), start_timeout_s=0.05)
+
+    monkeypatch.setattr(cuda, "SamplerProcess", Hung)
+    device = CudaDevice(0)
+    reasons = []
+    for _ in range(3):
+        with device.watch_memory(()) as watch:
+            reasons.append(watch.peaks().device_used_bytes.reason)
+    failure = "the memory sampler did not answer within 0.05 s"
+    again = f"{failure}, and was not started again"
+    assert reasons == [failure, again, again]
+    assert started == [UUID]
 
 
 def test_the_device_tells_who_else_is_on_it(library: Library) -> None:

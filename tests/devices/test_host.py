@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from sdbench.devices.host import read_host
+from sdbench.devices.host import cpu_model, read_host
 
 TWO_SOCKETS = """
 processor : 0
@@ -39,6 +39,10 @@ def test_cores_are_pairs_of_socket_and_core(root: Path) -> None:
     host = read_host(root)
     assert host.model == "AMD EPYC 9354"
     assert host.cores.value == 2
+
+
+def test_a_system_without_cpuinfo_has_a_model_all_the_same(tmp_path: Path) -> None:
+    assert cpu_model(tmp_path)
 
 
 def test_memory_is_in_bytes(root: Path) -> None:

@@ -5,7 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sdbench.devices.scripted import Script, ScriptedDevice
+from sdbench.devices.script import Script
+from sdbench.devices.scripted import ScriptedDevice
 from sdbench.measure.drawing import Drawing, draw
 from sdbench.pipelines.simulated import SimulatedLoader
 from sdbench.results.fidelity import Subject

@@ -5,7 +5,8 @@ import weakref
 
 import pytest
 
-from sdbench.devices.scripted import Script, ScriptedDevice, SimulatedOutOfMemory
+from sdbench.devices.script import Script
+from sdbench.devices.scripted import ScriptedDevice, SimulatedOutOfMemory
 from sdbench.measure.recovery import TOLERANCE_BYTES, clear, excess_bytes, let_go
 
 

@@ -7,7 +7,8 @@ import pytest
 from measure_types import LoggingDevice, PlannedPipeline
 from PIL import Image
 
-from sdbench.devices.scripted import Script, ScriptedDevice, SimulatedOutOfMemory
+from sdbench.devices.script import Script
+from sdbench.devices.scripted import ScriptedDevice, SimulatedOutOfMemory
 from sdbench.errors import SdbenchError
 from sdbench.knobs.base import Unsupported
 from sdbench.measure.round import measure_round

@@ -4,15 +4,8 @@ from typing import Any
 
 import pytest
 
-from sdbench.devices.scripted import (
-    DeviceLost,
-    Fault,
-    Moment,
-    Script,
-    ScriptedDevice,
-    ScriptedFault,
-    SimulatedOutOfMemory,
-)
+from sdbench.devices.script import Fault, Moment, Script, ScriptedFault
+from sdbench.devices.scripted import DeviceLost, ScriptedDevice, SimulatedOutOfMemory
 from sdbench.pipelines.failed_stage import failed_stage
 from sdbench.pipelines.simulated import SimulatedLoader, SimulatedPipeline
 from sdbench.suite.configuration import Configuration

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from stand_in_predictor import footprint
 
+from sdbench.predict import cache as predict_cache
 from sdbench.predict.cache import PredictionCache, pipeline_content
 from sdbench.predict.footprint import Footprint
 from sdbench.suite.configuration import Configuration
@@ -51,6 +52,17 @@ def test_it_does_not_hold_under_other_circumstances(
 ) -> None:
     cache(tmp_path).keep(ONE, footprint(150))
     assert cache(tmp_path, **changed).load(ONE) is None
+
+
+def test_a_package_that_was_missing_and_is_there_makes_a_difference(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """That a scheduler needs torchsde was said for ever, also after it was installed."""
+    with monkeypatch.context() as without:
+        without.setattr(predict_cache, "find_spec", lambda name: None)
+        kept = Footprint.absent("needs the package torchsde", is_lasting=True)
+        cache(tmp_path).keep(of(scheduler="dpmpp_sde"), kept)
+    assert cache(tmp_path).load(of(scheduler="dpmpp_sde")) is None
 
 
 def test_it_does_not_hold_for_other_knobs(tmp_path: Path) -> None:

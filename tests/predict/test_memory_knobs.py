@@ -33,6 +33,8 @@ def test_what_moves_no_memory_makes_no_kind_of_its_own(values: dict[str, Any]) -
     "values",
     [
         {"dtype": "fp16"},
+        {"scheduler": "dpmpp_sde"},
+        {"scheduler": "DPMSolverSDEScheduler"},
         {"batch_size": 2},
         {"attention_slicing": "max"},
         {"vae_slicing": "on"},

@@ -156,15 +156,29 @@ def test_a_device_that_has_tf32_takes_it() -> None:
     assert plain.peak_bytes == turned.peak_bytes
 
 
+def test_a_model_is_traced_alone() -> None:
+    vae = tiny().pipe.vae
+    latents = tiny().empty((2, 4, 8, 8), torch.float32)
+    trace = tiny().trace_alone(vae, [latents], lambda: vae.decode(latents), None)
+    weights = sum(parameter.nbytes for parameter in vae.parameters())
+    assert trace.stage_peak_bytes["load"] == weights
+    picture_bytes = latents.nbytes * 3 // 4 * (vae_scale(vae) ** 2)
+    assert trace.peak_bytes >= weights + latents.nbytes + picture_bytes
+
+
+def vae_scale(vae: Any) -> int:
+    return 2 ** (len(vae.config.block_out_channels) - 1)
+
+
 def test_a_pipeline_that_was_left_changed_is_loaded_anew(monkeypatch: pytest.MonkeyPatch) -> None:
     weightless = Weightless(INPUTS, configuration().knobs)
     before = weightless.trace(configuration().knobs, None)
 
     def fail(*_: Any, **__: Any) -> Any:
-        weightless._loader.pipe.vae.enable_slicing()
+        weightless.pipe.vae.enable_slicing()
         raise RuntimeError("in the middle")
 
-    monkeypatch.setattr(weightless._loader.pipe.unet, "forward", fail)
+    monkeypatch.setattr(weightless.pipe.unet, "forward", fail)
     with pytest.raises(RuntimeError, match="in the middle"):
         weightless.trace(configuration().knobs, None)
     assert weightless.trace(configuration().knobs, None).events == before.events

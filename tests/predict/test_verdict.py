@@ -5,7 +5,7 @@ import pytest
 from sdbench.predict.target import Target
 from sdbench.predict.verdict import verdict
 from sdbench.results.prediction import Fit
-from sdbench.units import GIB, MIB
+from sdbench.units import GIB, KIB, MIB
 
 
 def gpu(limit_bytes: int | None = 8 * GIB) -> Target:
@@ -44,8 +44,8 @@ def test_fragmentation_seen_in_replay_takes_the_certainty_away() -> None:
     found = verdict(5 * GIB, gpu(), least_capacity_bytes=int(7.6 * GIB))
     assert found.fit is Fit.MAY_FIT
     assert found.reason == (
-        "peak 5.00 GiB, but with fragmentation 7.60 GiB are held, more than 8.00 GiB of a GPU, of "
-        "which a CUDA context takes 512 MiB"
+        "peak 5.00 GiB fits into the 7.50 GiB that a CUDA context of 512 MiB leaves of 8.00 GiB of "
+        "a GPU, but fragmentation makes it 7.60 GiB"
     )
     assert verdict(5 * GIB, gpu(), least_capacity_bytes=7 * GIB).fit is Fit.FITS
 
@@ -57,9 +57,38 @@ def test_without_a_limit_there_is_no_verdict(target: Target) -> None:
     assert found.reason == f"peak 1.00 GiB; no memory limit is known for {target.name}"
 
 
-def test_the_reason_names_peak_limit_and_context() -> None:
-    assert verdict(9 * GIB, gpu()).reason == (
-        "peak 9.00 GiB is more than is free of 8.00 GiB of a GPU, of which a CUDA context takes "
-        "512 MiB"
+FREE = "the 7.50 GiB that a CUDA context of 512 MiB leaves of 8.00 GiB of a GPU"
+
+
+@pytest.mark.parametrize(
+    ("peak_bytes", "target", "reason"),
+    [
+        (9 * GIB, gpu(), f"peak 9.00 GiB is 1.50 GiB more than {FREE}"),
+        (9 * GIB, cpu(), "peak 9.00 GiB is 1.00 GiB more than the 8.00 GiB of CPU"),
+        (GIB, cpu(), "peak 1.00 GiB fits into the 8.00 GiB of CPU"),
+        (GIB, gpu(), f"peak 1.00 GiB and 5 % for fragmentation fit into {FREE}"),
+        (
+            int(7.4 * GIB),
+            gpu(),
+            f"peak 7.40 GiB fits into {FREE}, but with less than 5 % to spare for fragmentation",
+        ),
+    ],
+)
+def test_the_reason_names_peak_limit_and_context(
+    peak_bytes: int, target: Target, reason: str
+) -> None:
+    assert verdict(peak_bytes, target).reason == reason
+
+
+def test_a_limit_may_be_below_a_context() -> None:
+    """It was said that of 100 MiB a CUDA context takes 512."""
+    assert verdict(GIB, gpu(100 * MIB)).fit is Fit.DOES_NOT_FIT
+    assert verdict(GIB, gpu(100 * MIB)).reason == (
+        "peak 1.00 GiB; a CUDA context alone takes 512 MiB, and there are 100 MiB of a GPU"
     )
-    assert verdict(9 * GIB, cpu()).reason == "peak 9.00 GiB is more than 8.00 GiB of CPU"
+
+
+def test_a_peak_that_looks_like_the_limit_is_told_from_it() -> None:
+    assert verdict(8 * GIB + KIB, cpu()).reason == (
+        "peak 8.00 GiB is 1.00 KiB more than the 8.00 GiB of CPU"
+    )

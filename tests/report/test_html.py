@@ -3,13 +3,14 @@ import re
 from dataclasses import replace
 
 import pytest
-from factories import PIPELINE, REFERENCE, around, fidelity, record, run, unscored
+from factories import PIPELINE, REFERENCE, around, fidelity, info, record, run, unscored
 
 from sdbench.report.html import html, island, write_html
 from sdbench.report.view import report_view
 from sdbench.results.fidelity import Subject
 from sdbench.results.figure import Figure, Origin
 from sdbench.results.record import Status
+from sdbench.results.store import RunWriter, read_run
 from sdbench.suite.model import Inputs, Limits, Suite
 from sdbench.units import MIB
 
@@ -120,7 +121,7 @@ def test_a_very_long_prompt_does_not_flood_headline_or_table(tmp_path):
 def test_an_incomplete_run_is_announced_loudly(tmp_path):
     page = html(run(tmp_path, [record()], missing=["0123456789ab"]))
     assert 'role="alert"' in page
-    assert "1 of 2 planned configurations have no record" in " ".join(page.split())
+    assert "1 of 2 configurations have no record" in " ".join(page.split())
 
 
 def test_a_complete_run_has_no_banner(tmp_path):
@@ -231,7 +232,20 @@ def test_the_counts_tell_how_every_planned_configuration_ended(tmp_path):
     view = report_view(run(tmp_path, records, missing=["0123456789ab"]))
     counts = {count.status: count.number for count in view.counts}
     assert counts == {"ok": 2, "oom": 1, "timeout": 1, "missing": 1}
-    assert (view.planned, view.missing) == (5, 1)
+    assert (view.total, view.missing) == (5, 1)
+
+
+def test_what_was_measured_beyond_the_plan_counts_and_is_not_called_planned(tmp_path):
+    """The run of a search plans what is wanted alone: "of 3 planned" was said of it."""
+    tried = [record(steps=1, status=Status.OOM), record(steps=2)]
+    wanted = record(steps=3, status=Status.OOM)
+    with RunWriter.create(tmp_path / "run", info(suite(), [wanted.key])) as writer:
+        for one in (wanted, *tried):
+            writer.append(one)
+    searched = read_run(tmp_path / "run")
+    assert (report_view(searched).total, report_view(searched).missing) == (3, 0)
+    assert "of 3 configurations" in html(searched)
+    assert "planned" not in own_part(html(searched))
 
 
 @pytest.mark.parametrize("status", Status)

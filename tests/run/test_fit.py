@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from sdbench.analysis.climb import Climb
-from sdbench.analysis.ladder import Verdict
+from sdbench.analysis.ladder_step import Verdict
 from sdbench.results.figure import Figure, Origin
 from sdbench.results.prediction import Fit, Prediction
 from sdbench.results.record import Status

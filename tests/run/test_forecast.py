@@ -114,7 +114,7 @@ def test_what_cannot_fit_is_not_measured_and_says_why(
     assert ruled_out[0].status is Status.SKIPPED
     assert ruled_out[0].predicted_allocated_bytes == Figure(6 * GIB, Origin.PREDICTED)
     assert ruled_out[0].reason == (
-        "predicted: needs 6.00 GiB of 5.00 GiB; --no-predict measures all"
+        "predicted: needs 6.00 GiB, and there are 5.00 GiB; --no-predict measures all"
     )
     assert len(recorder.records) == 6
     state = completeness(run)

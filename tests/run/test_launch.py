@@ -4,15 +4,18 @@ import os
 import signal
 import subprocess
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from sdbench.results.record import Record, Status
+from sdbench.run import fork_launch
 from sdbench.run.controller import Controller, Job
 from sdbench.run.environment import worker_environment
 from sdbench.run.fork_launch import ForkServerLauncher
 from sdbench.run.launch import SpawnLauncher, launcher_for
+from sdbench.run.processes import ProcessId
 from sdbench.run.session import Order, run_suite
 from sdbench.run.worker_process import CannotStart, WorkerDied
 from sdbench.suite.configuration import Configuration
@@ -108,3 +111,26 @@ def test_a_fork_server_that_was_killed_is_replaced(
     outcome = run_suite(order(script(faults=[fault])), launcher, recorder)
     assert outcome.stopped is None
     assert [record.status for record in recorder.records].count(Status.OK) == 5
+
+
+def test_a_process_that_took_a_dead_worker_s_number_is_left_alone(tmp_path: Path) -> None:
+    """With its server gone a worker's number is free for others, and it was killed by number."""
+    launcher = fork_server()
+    worker = launcher.start("worker-1", tmp_path / "log")
+    with subprocess.Popen(["cat"], stdin=subprocess.PIPE) as other:
+        server_process(launcher).kill()
+        server_process(launcher).wait()
+        process = worker._process
+        assert isinstance(process, fork_launch._ForkedProcess)
+        now = ProcessId.of(other.pid)
+        assert process._process is not None
+        assert now is not None
+        ours = process._process
+        process._process = replace(now, start_ticks=now.start_ticks - 1)
+        process.kill()
+        assert other.stdin is not None
+        other.stdin.close()
+        assert other.wait() == 0
+        process._process = ours
+    worker.kill()
+    launcher.close()

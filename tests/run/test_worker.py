@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from sdbench.devices.scripted import Held
+from sdbench.devices.scripted import DeviceLost, Held
 from sdbench.pipelines.simulated import SimulatedCall
+from sdbench.results.fidelity import Subject
 from sdbench.results.record import Record, Status
-from sdbench.run.messages import Measure, Start
-from sdbench.run.worker import Spent, Worker
+from sdbench.run.messages import Draw, Measure, Start
+from sdbench.run.worker import Worker
+from sdbench.run.worker_pipeline import Spent
 from sdbench.suite.configuration import Configuration
 from sdbench.suite.model import Protocol, Suite
 from sdbench.units import GIB, MIB
@@ -119,6 +122,65 @@ def test_a_lost_device_spends_the_worker_and_the_record_says_what_happened(
     assert worker.is_spent
 
 
+def test_a_device_that_is_lost_after_a_good_round_costs_the_worker_and_not_the_round(
+    worker: Worker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The worker died of clearing the device, and with it what it had measured."""
+    _lose_when_cleared(worker, monkeypatch)
+    record = measured(worker)
+    assert record.status is Status.OK
+    assert record.notes == ("the device answers no more (CUDA error: lost): a new worker goes on",)
+    assert worker.is_spent
+
+
+def test_a_device_that_is_lost_between_pipelines_is_another_workers_to_go_on_with(
+    worker: Worker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert measured(worker).status is Status.OK
+    _lose_when_cleared(worker, monkeypatch)
+    with pytest.raises(Spent, match=r"the device answers no more \(CUDA error: lost\)"):
+        measured(worker, dtype="fp16")
+
+
+def _lose_when_cleared(worker: Worker, monkeypatch: pytest.MonkeyPatch) -> None:
+    def lost() -> None:
+        raise DeviceLost("CUDA error: lost")
+
+    monkeypatch.setattr(worker._device, "clear", lost)
+
+
+def test_a_load_that_failed_is_not_tried_again_and_says_so_in_each_record() -> None:
+    worker = worker_of([], limit_bytes=2 * GIB)
+    first, second = measured(worker), measured(worker, steps=3)
+    assert first.status is second.status is Status.OOM
+    assert first.reason == second.reason
+    assert first.load_s is not None
+    assert second.load_s is None
+    assert (
+        second.load_peak_allocated_bytes
+        == Record(
+            key="k", knobs={}, worker="w", started_at="", status=Status.OK
+        ).load_peak_allocated_bytes
+    )
+
+
+def test_a_failed_drawing_drops_a_pipeline_that_keeps_memory_and_spends_no_worker(
+    worker: Worker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def exhausted(call: Any, prompt: str, seed: int) -> Any:
+        call._weights.cache = call._device.hold(64 * MIB)
+        raise call._device.out_of_memory(GIB)
+
+    monkeypatch.setattr(SimulatedCall, "draw", exhausted)
+    subject = Subject(prompt="a", seed=0)
+    knobs = Configuration.of({"pipeline": PIPELINE, "steps": 2}).knobs
+    drawn = worker.draw(
+        Draw(knobs=knobs, subjects=(subject,), folder=str(tmp_path), is_shared=False)
+    )
+    assert drawn.status is Status.OOM
+    assert not drawn.is_spent
+
+
 def test_the_peak_of_loading_is_that_of_the_round_that_loaded(worker: Worker) -> None:
     assert measured(worker).load_peak_allocated_bytes.value == 3 * GIB
     second = measured(worker, steps=3).load_peak_allocated_bytes
@@ -147,7 +209,7 @@ def test_a_pipeline_whose_memory_stays_when_it_is_gone_is_followed_by_another_wo
     worker: Worker,
 ) -> None:
     assert measured(worker).status is Status.OK
-    kept = worker._pipeline
+    kept = worker._loaded.pipeline
     assert kept is not None
     with pytest.raises(Spent, match=r"3\.00 GiB stayed in use after another pipeline was gone"):
         measured(worker, dtype="fp16")

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from sdbench.run import worker_process
-from sdbench.run.messages import Phase
+from sdbench.run.messages import Measure, Phase
 from sdbench.run.worker_process import WorkerDied, WorkerProcess, describe_exit
 
 
@@ -75,6 +75,21 @@ def test_what_is_no_event_ends_the_worker(tmp_path: Path) -> None:
 )
 def test_an_exit_code_in_words(code: int, kills: int | None, words: str) -> None:
     assert words in describe_exit(code, kills)
+
+
+def test_a_kill_before_the_command_is_not_this_workers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A worker that was killed by hand was out of memory, since another process had once been."""
+    counts = iter([0, 1])
+    monkeypatch.setattr(worker_process, "oom_kills", lambda: next(counts))
+    monkeypatch.setattr(worker_process, "kills_since", lambda before: 1 - before)
+    worker = started("import os; input(); os.kill(os.getpid(), 9)", tmp_path / "log")
+    worker.send(Measure(knobs={}, round=0, images_folder=None))
+    with pytest.raises(WorkerDied) as raised:
+        worker.receive(60)
+    worker.kill()
+    assert not raised.value.is_out_of_memory
 
 
 @pytest.mark.parametrize(("kills", "is_out_of_memory"), [(None, False), (0, False), (1, True)])
