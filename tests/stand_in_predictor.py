@@ -1,8 +1,9 @@
 """A process that predicts without torch: ``python stand_in_predictor.py [fault]``.
 
 A configuration needs 100 MiB, and 50 MiB for each image; in half precision half of that. Those of
-sliced attention cannot be predicted. Faults: ``crash`` at fp16, ``hang`` at fp16, ``babble`` for
-what is no answer, ``log`` writes to the file that follows that it was started.
+sliced attention cannot be predicted. Faults: ``crash`` at fp16, ``hang`` at fp16, ``broken``
+ends before the first answer, ``babble`` for what is no answer, ``log`` writes to the file that
+follows that it was started.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import os
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from sdbench.knobs.base import Unsupported
 from sdbench.predict.footprint import Footprint
@@ -56,9 +57,7 @@ class StandIn:
         self.asked.append((knobs, tuple(batch_sizes)))
         is_half = knobs["dtype"] != "fp32"
         if is_half and self.fault == "crash":
-            print("the stand-in crashed", file=sys.stderr)
-            sys.stderr.flush()
-            os._exit(5)
+            crash()
         if is_half and self.fault == "hang":
             while True:
                 os.read(os.pipe()[0], 1)
@@ -68,11 +67,19 @@ class StandIn:
         return {size: footprint(share * (100 + 50 * size)) for size in batch_sizes}
 
 
+def crash() -> NoReturn:
+    """Ends the process, with a last line that tells why."""
+    print("the stand-in crashed", file=sys.stderr, flush=True)
+    os._exit(5)
+
+
 def main() -> None:
     fault, *arguments = [*sys.argv[1:], ""]
     if fault == "log":
         with Path(arguments[0]).open("a") as log:
             log.write(f"CUDA_VISIBLE_DEVICES={os.environ['CUDA_VISIBLE_DEVICES']!r}\n")
+    if fault == "broken":
+        crash()
     if fault == "babble":
         print("no answer", flush=True)
 

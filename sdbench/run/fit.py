@@ -113,7 +113,7 @@ def fit(
     listener.note("without the limit, for what is saved, what it costs, or what is missing:")
     unlimited = replace(
         order,
-        suite=_renamed(order.suite, _WITHOUT_LIMIT),
+        suite=_part_of(order.suite, _WITHOUT_LIMIT),
         configurations=tuple(following),
         memory_limit_bytes=None,
     )
@@ -133,7 +133,7 @@ def _search(
     predictor: Predicts | None,
     measures_costs: bool,
 ) -> FitOutcome:
-    order = replace(order, suite=_renamed(order.suite, _UNDER_LIMIT))
+    order = replace(order, suite=_part_of(order.suite, _UNDER_LIMIT))
     parent = order.results / order.suite.name
     parent.mkdir(parents=True, exist_ok=True)
     logs = Path(tempfile.mkdtemp(prefix=".starting-", dir=parent))
@@ -207,9 +207,17 @@ def _predict(
     guide.expect(found)
 
 
-def _renamed(suite: Suite, ending: str) -> Suite:
-    """The suite under a name of its own: its runs are no runs of the whole suite."""
-    return replace(suite, name=suite.name[: _LONGEST_NAME - len(ending)] + ending)
+def _part_of(suite: Suite, ending: str) -> Suite:
+    """The suite under a name of its own: its runs are no runs of the whole suite.
+
+    The limit that is searched for stands in place of the suite's own, which compares with more than
+    what is allocated: what fits would be ruled out by it when the run is read again.
+    """
+    return replace(
+        suite,
+        name=suite.name[: _LONGEST_NAME - len(ending)] + ending,
+        limits=replace(suite.limits, memory_bytes=None),
+    )
 
 
 class _Collector:

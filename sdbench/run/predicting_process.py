@@ -26,14 +26,18 @@ class CannotPredict(SdbenchError):
     """The process that predicts came to no end; the message says why.
 
     Attributes:
+        problem: What happened, in words.
         found: What it told before.
+        unanswered: What it did not tell, in the order in which it would have.
     """
 
     exit_code = 3
 
     def __init__(self, problem: str) -> None:
         super().__init__(f"memory cannot be predicted: {problem}")
+        self.problem = problem
         self.found: dict[str, Prediction] = {}
+        self.unanswered: tuple[int, ...] = ()
 
 
 Answers = queue.SimpleQueue[Predicted | CannotPredict]
@@ -82,10 +86,14 @@ class PredictingProcess:
             stdin.flush()
 
         def read() -> None:
+            left = list(places)
             try:
                 for answer in self._told(len(places)):
-                    answers.put(replace(answer, index=places[answer.index]))
+                    place = places[answer.index]
+                    left.remove(place)
+                    answers.put(replace(answer, index=place))
             except CannotPredict as failure:
+                failure.unanswered = tuple(left)
                 answers.put(failure)
 
         self._thread = threading.Thread(target=read, name="predictions", daemon=True)

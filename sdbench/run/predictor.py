@@ -43,6 +43,9 @@ _GROUPS_OF_A_PROCESS = 3
 """A process takes seconds for its imports, as long as it takes for some groups of configurations
 that differ in nothing but the batch size."""
 
+_MOST_DEATHS = 3
+"""Processes that may die before it is given up: it is not the configurations then."""
+
 _MOST_PROCESSES = 4
 """Each takes half a GiB of memory for its libraries."""
 
@@ -135,13 +138,16 @@ class Predictor:
     ) -> Iterator[Predicted]:
         """What is told of each of the new ones, in any order, by as many processes as it pays for.
 
+        A process that dies costs the figures of what it was at; another goes on with the rest.
+
         Raises:
-            CannotPredict: A process died, or they were too slow.
+            CannotPredict: Processes died again and again, or they were too slow.
         """
         deadline = None if timeout_s is None else time.monotonic() + timeout_s
         answers: Answers = queue.SimpleQueue()
         with ExitStack() as processes:
-            for places in shares(new, usable_cores()):
+
+            def start(places: Sequence[int]) -> None:
                 wanted = Wanted(
                     suite=question.suite.to_json(),
                     configurations=tuple(memory_knobs(new[place]) for place in places),
@@ -150,15 +156,29 @@ class Predictor:
                 )
                 process = processes.enter_context(started(self._command, self._environment))
                 process.ask(wanted, places, answers)
-            for _ in new:
+
+            for places in shares(new, usable_cores()):
+                start(places)
+            left, deaths, is_answered = len(new), 0, False
+            while left:
                 left_s = None if deadline is None else max(0.0, deadline - time.monotonic())
                 try:
                     answer = answers.get(timeout=left_s)
                 except queue.Empty:
                     raise CannotPredict(f"no end within {timeout_s:g} s") from None
-                if isinstance(answer, CannotPredict):
+                if isinstance(answer, Predicted):
+                    left, is_answered = left - 1, True
+                    yield answer
+                    continue
+                deaths += 1
+                lost, rest = _lost_and_rest(new, answer.unanswered)
+                if deaths == _MOST_DEATHS or not (rest or is_answered):
                     raise answer
-                yield answer
+                left -= len(lost)
+                unknown = Footprint.absent(answer.problem, is_lasting=False)
+                yield from (Predicted(index=place, footprint=unknown) for place in lost)
+                if rest:
+                    start(rest)
 
 
 def predictor_for(device: str, results: Path, environment: Mapping[str, str]) -> Predictor | None:
@@ -191,6 +211,15 @@ def shares(configurations: Sequence[Configuration], cores: int) -> list[list[int
         [place for group in ordered[begin : begin + size] for place in group]
         for begin in range(0, len(ordered), size)
     ]
+
+
+def _lost_and_rest(
+    configurations: Sequence[Configuration], unanswered: Sequence[int]
+) -> tuple[list[int], list[int]]:
+    """Of what a dead process left, the places of the group that it was at, and the others."""
+    culprit = group_key(configurations[unanswered[0]])
+    lost = [place for place in unanswered if group_key(configurations[place]) == culprit]
+    return lost, [place for place in unanswered if place not in lost]
 
 
 def usable_cores() -> int:

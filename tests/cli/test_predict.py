@@ -100,7 +100,7 @@ def test_wrong_usage_is_exit_code_2(predict: Call, arguments: list[str], words: 
 def test_a_crash_is_one_message_and_exit_code_3(
     predict: Call, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(predictor, "COMMAND", (*stand_in_predictor.COMMAND, "crash"))
+    monkeypatch.setattr(predictor, "COMMAND", (*stand_in_predictor.COMMAND, "broken"))
     code, output, errors = predict("--device", "cpu")
     assert (code, output) == (3, "")
     assert errors.startswith("sdbench: memory cannot be predicted: the worker ended with exit code")

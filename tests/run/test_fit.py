@@ -25,7 +25,8 @@ from sdbench.run.predictor import Question
 from sdbench.run.session import Order
 from sdbench.run.worker_process import WorkerProcess
 from sdbench.suite.configuration import Configuration
-from sdbench.suite.model import FidelityProtocol, Inputs, Protocol, Suite
+from sdbench.suite.load import suite_from_json
+from sdbench.suite.model import FidelityProtocol, Inputs, Limits, Protocol, Suite
 from sdbench.units import MIB
 
 from .conftest import Recorder
@@ -46,6 +47,7 @@ def order_for(tmp_path: Path, device: str, limit_mib: float, **knobs: Any) -> Or
         inputs=Inputs(prompts=("an emoji of a red apple",)),
         fixed={"pipeline": wanted.knobs["pipeline"]},
         measure=PROTOCOL,
+        limits=Limits(memory_bytes=int(limit_mib * MIB)),
         fidelity=None,
     )
     return Order(
@@ -95,7 +97,10 @@ def test_what_fits_with_the_least_loss_is_found_and_both_runs_can_be_read(
     assert limited.missing_keys == ()
     assert list(limited.latest) == [s.candidate.configuration.key for s in climb.search.steps]
     (unlimited_folder,) = (tmp_path / "results" / "suite-fit-unlimited").iterdir()
-    assert {r.status for r in read_run(unlimited_folder).records} == {Status.OK}
+    unlimited = read_run(unlimited_folder)
+    assert {r.status for r in unlimited.records} == {Status.OK}
+    for run in (limited, unlimited):
+        assert suite_from_json(run.info.suite).limits.memory_bytes is None
 
 
 def test_each_rung_is_measured_alone_without_the_limit(fitted: Callable[..., Fitted]) -> None:

@@ -157,16 +157,30 @@ def test_progress_counts_kinds(
     assert told == [(done, 8) for done in range(9)]
 
 
-def test_a_crash_is_one_error_and_costs_what_was_not_told_yet(
+def test_a_crash_costs_what_it_came_with_and_another_process_goes_on(
     question: Callable[..., Question], predictor: Callable[..., Predictor]
 ) -> None:
     asked = question()
+    found = predictor("crash").predict(asked)
+    assert found.keys() == {each.key for each in asked.configurations}
+    known = by_knobs(asked, found, dtype="fp32", attention_slicing="off", batch_size=2)
+    assert known.peak_allocated_bytes.value == 200 * MIB
+    lost = by_knobs(asked, found, dtype="fp16", attention_slicing="off", batch_size=2)
+    assert lost.peak_allocated_bytes.value is None
+    assert "exit code 5" in (lost.peak_allocated_bytes.reason or "")
+    assert "the stand-in crashed" in (lost.peak_allocated_bytes.reason or "")
+    again = predictor().predict(asked)
+    healed = by_knobs(asked, again, dtype="fp16", attention_slicing="off", batch_size=2)
+    assert healed.peak_allocated_bytes.value == 100 * MIB
+
+
+def test_processes_that_die_without_an_answer_are_one_error(
+    question: Callable[..., Question], predictor: Callable[..., Predictor]
+) -> None:
     with pytest.raises(CannotPredict, match=r"exit code 5.*the stand-in crashed") as failed:
-        predictor("crash").predict(asked)
-    found = failed.value.found
-    assert by_knobs(asked, found, dtype="fp32", attention_slicing="off", batch_size=2)
-    assert len(found) == 12
-    assert predictor().predict(asked).keys() == {each.key for each in asked.configurations}
+        predictor("broken").predict(question())
+    found = failed.value.found.values()
+    assert all(prediction.peak_allocated_bytes.value is None for prediction in found)
 
 
 def test_a_hang_ends_with_the_time(
