@@ -57,9 +57,9 @@ demo: setup ## measure the built-in pipeline on this machine and write reports/d
 	$(BIN)/sdbench run suites/demo.yaml --report reports/demo.html
 
 # A process takes up to 2 GB, hence four at most. The tests of a file share what they load, and some
-# their order, so a file stays in one process.
+# their order, so a file stays in one process; tests/conftest.py has the longest files begin.
 test: setup browser ## run all tests, on up to four cores
-	$(BIN)/python -m pytest -n logical --maxprocesses 4 --dist loadfile
+	$(BIN)/python -m pytest -n logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 lint: setup ## check style and types
 	$(BIN)/ruff check .

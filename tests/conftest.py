@@ -13,6 +13,7 @@ os.environ["OMP_NUM_THREADS"] = "1"
 os.environ["OMP_WAIT_POLICY"] = "PASSIVE"
 
 import functools
+import gc
 import signal
 
 import pytest
@@ -27,6 +28,34 @@ def _has_cuda() -> bool:
     import torch  # takes seconds, so it waits until a test asks for a GPU
 
     return torch.cuda.is_available()
+
+
+HEAVY = (
+    "run/test_reuse.py",
+    "predict/test_tracing.py",
+    "report/test_browser.py",
+    "run/test_controller.py",
+    "run/test_judge.py",
+    "pipelines/test_hub.py",
+    "run/test_fit.py",
+    "run/test_session.py",
+    "cli/test_commands.py",
+)
+"""Files that take longest: where processes share the tests these come first, or one waits."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        places = {f"tests/{name}": place for place, name in enumerate(HEAVY)}
+        items.sort(key=lambda item: places.get(item.nodeid.split("::")[0], len(places)))
+
+
+def pytest_collection_finish() -> None:
+    """The imported modules stay: a test that collects garbage need not look through them.
+
+    Tensors that exist by then are no longer found by `live_tensor_bytes`.
+    """
+    gc.freeze()
 
 
 @pytest.hookimpl(tryfirst=True)

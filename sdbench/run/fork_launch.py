@@ -21,6 +21,7 @@ IMPORTED_ONCE = (
     "sdbench.devices.cpu",
     "sdbench.pipelines.load",
     "sdbench.pipelines.tiny",
+    "diffusers.pipelines.auto_pipeline",
 )
 """What takes a worker seconds to import: with these come torch, diffusers and transformers."""
 

@@ -1,6 +1,7 @@
 """Starts workers by fork from a process that has imported torch, but never touched a device.
 
-The seconds of the imports are paid once, and a further worker costs a fraction of one.
+The seconds of the imports are paid once, and a further worker costs a fraction of one. What was
+imported lives as long as the process, so that no worker's garbage collection looks through it.
 
 Started by the controller as ``python -m sdbench.run.forkserver FD MODULE...``, where FD is a
 socket and the modules are imported first. Each request comes with a socket for the new worker:
@@ -11,6 +12,7 @@ socket and the modules are imported first. Each request comes with a socket for 
 
 from __future__ import annotations
 
+import gc
 import importlib
 import json
 import os
@@ -29,6 +31,8 @@ def main(control_fd: int, modules: Sequence[str]) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     for module in modules:
         importlib.import_module(module)
+    gc.collect()
+    gc.freeze()
     while True:
         message, fds, _, _ = socket.recv_fds(control, _MAX_MESSAGE_BYTES, 1)
         if not message:

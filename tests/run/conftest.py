@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +10,10 @@ import pytest
 
 from sdbench.results.record import Record
 from sdbench.run.environment import worker_environment
+from sdbench.run.fork_launch import IMPORTED_ONCE, ForkServerLauncher
 from sdbench.run.launch import Launcher, SpawnLauncher
 from sdbench.run.session import Order
+from sdbench.run.worker_process import WorkerProcess
 from sdbench.suite.configuration import Configuration
 from sdbench.suite.expand import configurations
 from sdbench.suite.load import load_suite
@@ -60,10 +62,49 @@ def order(tmp_path: Path) -> Callable[..., Order]:
 
 
 @pytest.fixture
-def launcher() -> Iterator[Launcher]:
+def spawned() -> Iterator[Launcher]:
     spawn = SpawnLauncher(worker_environment(os.environ))
     yield spawn
     spawn.close()
+
+
+@pytest.fixture
+def launcher(spawned: Launcher) -> Launcher:
+    return spawned
+
+
+class KeptLauncher:
+    """A launcher whose server outlives the controllers, so that imports are paid once."""
+
+    def __init__(self, modules: Sequence[str] = IMPORTED_ONCE) -> None:
+        self._server = ForkServerLauncher(worker_environment(os.environ), modules)
+
+    def start(self, name: str, log: Path) -> WorkerProcess:
+        return self._server.start(name, log)
+
+    def close(self) -> None:
+        pass
+
+    def end(self) -> None:
+        self._server.close()
+
+
+@pytest.fixture(scope="module")
+def real() -> Iterator[KeptLauncher]:
+    launcher = KeptLauncher()
+    yield launcher
+    launcher.end()
+
+
+SCRIPTED = ("sdbench.run.worker", "sdbench.devices.scripted", "sdbench.pipelines.simulated")
+
+
+@pytest.fixture(scope="module")
+def forked() -> Iterator[KeptLauncher]:
+    """Workers for a scripted device, without torch."""
+    launcher = KeptLauncher(SCRIPTED)
+    yield launcher
+    launcher.end()
 
 
 class Recorder:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,20 +15,17 @@ from sdbench.results.figure import Figure, Origin
 from sdbench.results.prediction import Fit, Prediction
 from sdbench.results.record import Status
 from sdbench.results.store import read_run
-from sdbench.run.environment import worker_environment
 from sdbench.run.fit import FitOutcome, fit
-from sdbench.run.fork_launch import ForkServerLauncher
 from sdbench.run.launch import Launcher
 from sdbench.run.predicting_process import CannotPredict
 from sdbench.run.predictor import Question
 from sdbench.run.session import Order
-from sdbench.run.worker_process import WorkerProcess
 from sdbench.suite.configuration import Configuration
 from sdbench.suite.load import suite_from_json
 from sdbench.suite.model import FidelityProtocol, Inputs, Limits, Protocol, Suite
 from sdbench.units import MIB
 
-from .conftest import Recorder
+from .conftest import KeptLauncher, Recorder
 
 PROTOCOL = Protocol(warmup=1, max_warmup=1, min_samples=1, max_samples=1)
 SCRIPT = {
@@ -66,6 +62,11 @@ def climb_for(order: Order) -> Climb:
 
 
 Fitted = tuple[Climb, FitOutcome, Recorder]
+
+
+@pytest.fixture
+def launcher(real: KeptLauncher) -> Launcher:
+    return real
 
 
 @pytest.fixture
@@ -212,29 +213,6 @@ def test_a_prediction_that_fails_costs_no_more_than_itself(fitted: Callable[...,
     climb, _, recorder = fitted(1400, predictor=foreteller, measures_costs=False)
     assert change(climb) == {"vae_slicing": "on"}
     assert any("is run all the same" in note for note in recorder.notes)
-
-
-class KeptLauncher:
-    """A launcher whose server outlives the controllers, so that torch is imported once."""
-
-    def __init__(self) -> None:
-        self._server = ForkServerLauncher(worker_environment(os.environ))
-
-    def start(self, name: str, log: Path) -> WorkerProcess:
-        return self._server.start(name, log)
-
-    def close(self) -> None:
-        pass
-
-    def end(self) -> None:
-        self._server.close()
-
-
-@pytest.fixture(scope="module")
-def real() -> Iterator[KeptLauncher]:
-    launcher = KeptLauncher()
-    yield launcher
-    launcher.end()
 
 
 EMOJI = {"pipeline": {"builtin": "emoji"}, "batch_size": 8, "steps": 1}

@@ -23,7 +23,13 @@ from sdbench.run.session import Order, run_suite
 from sdbench.suite.configuration import Configuration
 from sdbench.units import GIB, MIB
 
-from .conftest import Recorder
+from .conftest import KeptLauncher, Recorder
+
+
+@pytest.fixture
+def launcher(forked: KeptLauncher) -> Launcher:
+    return forked
+
 
 Peaks = Callable[[Mapping[str, Any]], int | None]
 

@@ -15,12 +15,11 @@ from sdbench.results.fidelity import Subject
 from sdbench.results.record import Record, Status
 from sdbench.results.store import Run, read_run
 from sdbench.run.drawings import LEAST_PICTURES, OTHER_PROMPTS
-from sdbench.run.launch import Launcher
 from sdbench.run.session import Order, run_suite
 from sdbench.suite.expand import configurations
 from sdbench.suite.load import load_suite
 
-from .conftest import Recorder
+from .conftest import KeptLauncher, Recorder
 
 FAST = "{warmup: 1, min_samples: 1, max_samples: 1, timeout: 5min}"
 
@@ -37,7 +36,7 @@ measure: {FAST}
 
 
 @pytest.fixture
-def judged(tmp_path: Path, launcher: Launcher, recorder: Recorder) -> Callable[..., Run]:
+def judged(tmp_path: Path, real: KeptLauncher, recorder: Recorder) -> Callable[..., Run]:
     """Runs a suite; a second call in one test goes on with or repeats what the first one did."""
 
     def run(text: str = SWEEP, device: str = "scripted", **values: Any) -> Run:
@@ -51,7 +50,7 @@ def judged(tmp_path: Path, launcher: Launcher, recorder: Recorder) -> Callable[.
             device=device,
             **values,
         )
-        return read_run(run_suite(order, launcher, recorder).folder)
+        return read_run(run_suite(order, real, recorder).folder)
 
     return run
 
