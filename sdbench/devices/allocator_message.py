@@ -7,8 +7,8 @@ allocator of CUDA memory does, so that one reader understands all of them.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
+from sdbench.results.out_of_memory import OutOfMemory
 from sdbench.units import GIB, KIB, MIB
 
 _BYTES_PER_UNIT = {"bytes": 1, "KiB": KIB, "MiB": MIB, "GiB": GIB}
@@ -28,39 +28,25 @@ _CPU_REQUEST = re.compile(r"DefaultCPUAllocator: .*you tried to allocate (\d+) b
 _EXPANDABLE_SEGMENTS = re.compile(r"PYTORCH_(?:CUDA_)?ALLOC_CONF=expandable_segments:True")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AllocatorMessage:
-    """Figures of a message, each None where it names none.
+def read_message(text: str, phase: str, stage: str | None) -> OutOfMemory:
+    """The figures in an allocator's message; of a library's failure, which has none, nothing.
 
-    Attributes:
-        requested_bytes: What was asked for and not given.
-        total_bytes: Capacity of the device.
-        free_bytes: What was free on the device.
-        limit_bytes: What the allocator was allowed to hold, where it was limited.
-        allocated_bytes: Live tensor bytes of the process.
-        reserved_unallocated_bytes: What the allocator held and no tensor used.
-        suggests_expandable_segments: Whether it names them as a remedy for fragmentation.
+    Args:
+        text: The message.
+        phase: What the worker did when it came.
+        stage: Stage of the call, or None outside of one.
     """
-
-    requested_bytes: int | None = None
-    total_bytes: int | None = None
-    free_bytes: int | None = None
-    limit_bytes: int | None = None
-    allocated_bytes: int | None = None
-    reserved_unallocated_bytes: int | None = None
-    suggests_expandable_segments: bool = False
-
-
-def read_message(text: str) -> AllocatorMessage:
-    """The figures in an allocator's message; of a library's failure, which has none, nothing."""
     figures: dict[str, int] = {}
     for name, pattern in _FIGURES.items():
         if match := re.search(pattern, text):
             figures[name] = round(float(match[1]) * _BYTES_PER_UNIT[match[2]])
     if match := _CPU_REQUEST.search(text):
         figures["requested_bytes"] = int(match[1])
-    return AllocatorMessage(
-        **figures, suggests_expandable_segments=bool(_EXPANDABLE_SEGMENTS.search(text))
+    return OutOfMemory(
+        phase=phase,
+        stage=stage,
+        suggests_expandable_segments=bool(_EXPANDABLE_SEGMENTS.search(text)),
+        **figures,
     )
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
-
 from sdbench.devices.allocator_message import read_message
 from sdbench.devices.base import OTHER_STAGE
 from sdbench.results.out_of_memory import OutOfMemory
@@ -25,7 +23,7 @@ def out_of_memory(error: BaseException, phase: str, stage: str | None) -> OutOfM
     """
     if stage is None and phase not in _OUTSIDE_OF_CALLS:
         stage = OTHER_STAGE
-    return OutOfMemory(phase=phase, stage=stage, **asdict(read_message(str(error))))
+    return read_message(str(error), phase, stage)
 
 
 def out_of_memory_sentence(moment: OutOfMemory, error: BaseException) -> str:

@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from sdbench.devices.allocator_message import AllocatorMessage, read_message, write_message
+from sdbench.devices import allocator_message
+from sdbench.devices.allocator_message import write_message
+from sdbench.results.out_of_memory import OutOfMemory
 from sdbench.units import GIB, KIB, MIB
 
 ADVICE = (
@@ -16,7 +18,12 @@ CUDA = (
 )
 THIS = "Including non-PyTorch memory, this process has 7.50 GiB memory in use. "
 OTHER = "Process 4711 has 7.50 GiB memory in use. "
+PLACE = {"phase": "timing", "stage": "denoiser"}
 POOLS = "with 20.00 MiB allocated in private pools (e.g., CUDA Graphs), "
+
+
+def read_message(text: str) -> OutOfMemory:
+    return allocator_message.read_message(text, **PLACE)
 
 
 @pytest.mark.parametrize("owner", ["", THIS, OTHER + THIS])
@@ -24,7 +31,8 @@ POOLS = "with 20.00 MiB allocated in private pools (e.g., CUDA Graphs), "
 @pytest.mark.parametrize("variable", ["PYTORCH_CUDA_ALLOC_CONF", "PYTORCH_ALLOC_CONF"])
 def test_every_wording_of_cudas_allocator_is_read(owner: str, pools: str, variable: str) -> None:
     text = CUDA.format(owner=owner, allowed="", pools=pools, variable=variable)
-    assert read_message(text) == AllocatorMessage(
+    assert read_message(text) == OutOfMemory(
+        **PLACE,
         requested_bytes=round(1.2 * GIB),
         total_bytes=8 * GIB,
         free_bytes=300 * MIB,
@@ -52,7 +60,7 @@ def test_the_cpus_allocator_says_what_was_asked_for(failure: str) -> None:
         f"[enforce fail at alloc_cpu.cpp:118] err == 0. DefaultCPUAllocator: {failure}: you tried "
         "to allocate 4503599627370496 bytes. Error code 12 (Cannot allocate memory)"
     )
-    assert read_message(text) == AllocatorMessage(requested_bytes=4503599627370496)
+    assert read_message(text) == OutOfMemory(**PLACE, requested_bytes=4503599627370496)
 
 
 @pytest.mark.parametrize(
@@ -64,13 +72,14 @@ def test_the_cpus_allocator_says_what_was_asked_for(failure: str) -> None:
     ],
 )
 def test_a_library_names_no_figure(text: str) -> None:
-    assert read_message(text) == AllocatorMessage()
+    assert read_message(text) == OutOfMemory(**PLACE)
 
 
 @pytest.mark.parametrize("is_limit", [True, False])
 def test_what_is_written_is_read(is_limit: bool) -> None:
     text = write_message("CPU", 3 * MIB, 6 * GIB, 7 * GIB, is_limit)
-    assert read_message(text) == AllocatorMessage(
+    assert read_message(text) == OutOfMemory(
+        **PLACE,
         requested_bytes=3 * MIB,
         total_bytes=7 * GIB,
         free_bytes=GIB,

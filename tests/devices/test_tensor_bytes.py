@@ -151,7 +151,7 @@ def test_a_limit_may_be_reached_but_not_passed() -> None:
         TensorBytes([kept], limit_bytes=4000),
     ):
         torch.empty(1)
-    read = read_message(str(raised.value))
+    read = read_message(str(raised.value), "memory", None)
     assert (read.requested_bytes, read.free_bytes, read.limit_bytes) == (4, 0, round(3.91 * 1024))
 
 
