@@ -15,6 +15,7 @@ from sdbench.devices.host import cpu_model
 from sdbench.devices.host_memory import PeakRss
 from sdbench.devices.live_tensors import live_tensor_bytes
 from sdbench.devices.tensor_bytes import TensorBytes
+from sdbench.errors import causes
 from sdbench.jsontypes import JsonValue
 from sdbench.results.figure import Figure
 
@@ -62,8 +63,14 @@ class CpuDevice:
         rss = PeakRss()
         # A compiled module that met with the counting once would never run compiled again.
         counter = TensorBytes(resident, self._limit_bytes)
-        with torch.compiler.set_stance("force_eager"), counter:
-            yield _CpuMemoryWatch(counter, rss)
+        try:
+            with torch.compiler.set_stance("force_eager"), counter:
+                yield _CpuMemoryWatch(counter, rss)
+        except Exception as error:
+            # Reading a checkpoint, torch makes a ValueError of it and forgets where that is from.
+            if counter.refusal is None or any(map(self.is_out_of_memory, causes(error))):
+                raise
+            raise torch.OutOfMemoryError(counter.refusal) from error
 
     def is_out_of_memory(self, error: BaseException) -> bool:
         if isinstance(error, (MemoryError, torch.OutOfMemoryError)):

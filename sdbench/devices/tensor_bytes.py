@@ -31,6 +31,8 @@ class TensorBytes(TorchDispatchMode):
         live_bytes: Bytes of the storages alive now.
         peak_bytes: The most there ever was.
         peak_bytes_by_stage: The most within each stage.
+        refusal: What was said when the limit was passed last, or None. Libraries make other errors
+            of the one that says so.
 
     Raises:
         torch.OutOfMemoryError: Live tensor bytes went beyond the limit; also inside of it.
@@ -41,6 +43,7 @@ class TensorBytes(TorchDispatchMode):
         self._limit_bytes = limit_bytes
         self.live_bytes = 0
         self.peak_bytes = 0
+        self.refusal: str | None = None
         self.peak_bytes_by_stage: dict[str, int] = defaultdict(int)
         self._stage = OTHER_STAGE
         self._sizes: dict[weakref.ref[Any], int] = {}
@@ -87,9 +90,8 @@ class TensorBytes(TorchDispatchMode):
 
     def _refuse(self, more_bytes: int, limit_bytes: int) -> None:
         before_bytes = self.live_bytes - more_bytes
-        raise torch.OutOfMemoryError(
-            write_message("CPU", more_bytes, before_bytes, limit_bytes, is_limit=True)
-        )
+        self.refusal = write_message("CPU", more_bytes, before_bytes, limit_bytes, is_limit=True)
+        raise torch.OutOfMemoryError(self.refusal)
 
     def _note_peak(self) -> None:
         live = self.live_bytes

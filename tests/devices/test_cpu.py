@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import platform
 from typing import Any
 
@@ -44,6 +45,23 @@ def test_torchs_allocator_running_out_is_out_of_memory() -> None:
     with pytest.raises(RuntimeError) as raised:
         torch.empty(1 << 50)
     assert CpuDevice().is_out_of_memory(raised.value)
+
+
+def library_that_fails(device: CpuDevice, allocated: int) -> None:
+    """Allocates, and makes an error of its own of whatever happens."""
+    with device.watch_memory([]):
+        with contextlib.suppress(torch.OutOfMemoryError):
+            torch.empty(allocated)
+        raise ValueError("could not determine the shape")
+
+
+def test_an_error_that_a_library_makes_of_a_refusal_is_out_of_memory_again() -> None:
+    device = CpuDevice()
+    device.limit_memory(4000)
+    with pytest.raises(torch.OutOfMemoryError, match="Tried to allocate"):
+        library_that_fails(device, 2000)
+    with pytest.raises(ValueError, match="could not determine"):
+        library_that_fails(device, 1000)
 
 
 def test_a_limit_of_tensor_bytes_holds_while_memory_is_watched() -> None:

@@ -8,6 +8,10 @@ import torch
 
 from sdbench.devices.cpu import CpuDevice
 from sdbench.measure.loading import load_measured
+from sdbench.pipelines.load import DiffusersLoader
+from sdbench.suite.configuration import Configuration
+from sdbench.suite.model import Inputs
+from sdbench.units import MIB
 
 
 class Loaded:
@@ -51,3 +55,13 @@ def test_a_limit_holds_while_loading(is_unseen: bool) -> None:
     device.limit_memory(7_000_000)
     with pytest.raises(torch.OutOfMemoryError, match="allowed"):
         load_measured(Loader(unseen), {}, device)
+
+
+def test_a_checkpoint_that_does_not_fit_is_out_of_memory_whatever_libraries_say() -> None:
+    """torch makes a ValueError of what is raised while a safetensors file is read."""
+    device = CpuDevice()
+    device.limit_memory(9 * MIB)
+    knobs = Configuration.of({"pipeline": {"builtin": "emoji"}}).knobs
+    loader = DiffusersLoader(Inputs(prompts=("an emoji",)), "cpu", trust_remote_code=False)
+    with pytest.raises(torch.OutOfMemoryError, match="allowed"):
+        load_measured(loader, knobs, device)
