@@ -25,7 +25,7 @@ def demand(configuration: Configuration) -> tuple[int, int, int, int]:
 def most_demanding(configurations: Sequence[Configuration]) -> Configuration:
     """The configuration that asks for the most memory; of several the first.
 
-    If it fits, so do the others.
+    A size that is left to the pipeline is not known here, and counts as the smallest.
     """
     return max(configurations, key=demand)
 

@@ -97,7 +97,8 @@ def fit(
     """Find the settings that fit into a memory limit with the least loss.
 
     Wanted is the most demanding configuration of the suite: the largest batch, then the largest
-    picture, then fp32, then the fewest savings. If it fits, so do the others.
+    picture, then fp32, then the fewest savings. A size that the suite leaves to the
+    pipeline counts as the smallest: name the one you want by --set.
     """
     from sdbench.analysis.climb import Climb
     from sdbench.analysis.code import python_code
