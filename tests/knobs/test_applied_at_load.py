@@ -15,8 +15,6 @@ from sdbench.knobs.base import LoadKnob, Unsupported
 from sdbench.knobs.offload import GROUP_OPTIONS
 from sdbench.knobs.registry import KNOBS
 
-# --- load knobs ---
-
 
 def after_load(name: str, pipe: Any, value: Any, torch_device: str = "cpu") -> None:
     knob = KNOBS[name]
