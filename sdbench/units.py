@@ -119,6 +119,17 @@ def format_seconds(duration_s: float | None, half_width_s: float | None = None) 
     return f"{_significant(duration_s * scale, half_width)} {name}"
 
 
+def format_number(value: float, half_width: float | None = None) -> str:
+    """A number from 0 upwards, thousands apart, no finer than its interval justifies.
+
+    Args:
+        value: The number.
+        half_width: As for `format_seconds`.
+    """
+    whole, point, decimals = _significant(value, half_width).partition(".")
+    return f"{int(whole):,}{point}{decimals}"
+
+
 _DIGITS = 3
 """Significant digits where no interval says how many are justified."""
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import ast
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+
+import sdbench
 
 IMPORT_ALL_AND_TELL = """
 import importlib, pkgutil, sys
@@ -45,6 +49,39 @@ def test_importing_all_of_a_light_package_imports_no_torch(package: str) -> None
 
 def test_importing_the_command_line_imports_no_torch() -> None:
     assert _heavy_packages_imported_by("sdbench.cli.main") == []
+
+
+def test_importing_what_python_callers_call_imports_no_torch() -> None:
+    assert _heavy_packages_imported_by("sdbench.tuning.tune") == []
+
+
+def test_importing_the_package_alone_imports_nothing_else() -> None:
+    code = "import sys, sdbench; print(*sorted(m for m in sys.modules if m.startswith('sdbench')))"
+    code += "; print(*({'pydantic', 'numpy', 'pandas', 'click', 'rich', 'torch'} & {*sys.modules}))"
+    finished = subprocess.run(
+        [sys.executable, "-c", code], check=True, capture_output=True, text=True
+    )
+    assert finished.stdout == "sdbench\n\n"
+
+
+def test_every_name_of_the_package_is_handed_on_where_it_is_asked_for() -> None:
+    for name in sdbench.__all__:
+        assert getattr(sdbench, name).__name__ == name
+    assert set(sdbench.__all__) <= set(dir(sdbench))
+    with pytest.raises(AttributeError, match="'tunes'"):
+        sdbench.tunes  # noqa: B018
+
+
+def test_type_checkers_see_every_name_where_it_is_imported_from() -> None:
+    tree = ast.parse(Path(sdbench.__file__).read_text(encoding="utf-8"))
+    seen = {
+        alias.name: f"{node.module}"
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom) and str(node.module).startswith("sdbench.")
+        for alias in node.names
+    }
+    assert seen == {name: f"sdbench.{module}" for name, module in sdbench._MODULES.items()}
+    assert sorted(seen) == sdbench.__all__
 
 
 def test_the_check_would_notice() -> None:

@@ -10,6 +10,7 @@ from sdbench.units import (
     KIB,
     MIB,
     format_bytes,
+    format_number,
     format_seconds,
     parse_bytes,
     parse_ratio,
@@ -196,3 +197,21 @@ def test_a_time_keeps_a_digit_however_wide_its_interval(
 ) -> None:
     """An interval wider than the value made it 0 s, and an infinite one an OverflowError."""
     assert format_seconds(duration_s, half_width_s) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "half_width", "expected"),
+    [
+        (34_217.0, None, "34,200"),
+        (34_217.0, 1_200.0, "34,000"),
+        (1_234_567.0, 1.0, "1,230,000"),
+        (0.08774, 0.004, "0.088"),
+        (5.152, 0.02, "5.15"),
+        (999.6, None, "1,000"),
+        (0.0, None, "0"),
+    ],
+)
+def test_a_number_is_no_finer_than_its_interval_and_its_thousands_are_apart(
+    value: float, half_width: float | None, expected: str
+) -> None:
+    assert format_number(value, half_width) == expected

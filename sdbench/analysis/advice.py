@@ -2,34 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from sdbench.analysis.feasibility import Excess, limits_text
+from sdbench.analysis.gain import Gain, gain_words
 from sdbench.analysis.measurement import Measurement
+from sdbench.analysis.relaxing import Relaxation
+from sdbench.analysis.relaxing_words import relaxation_text
 from sdbench.analysis.wording import estimate_text, fidelity_text, memory_word, settings
 from sdbench.jsontypes import JsonValue
 from sdbench.results.fidelity import Fidelity
 from sdbench.statistics import Estimate
-from sdbench.suite.model import Limits, Objective
+from sdbench.suite.model import Limits, Metric, Objective
 from sdbench.units import format_bytes, format_seconds
 
-ADVICE_SCHEMA = 1
+ADVICE_SCHEMA = 2
 """Version of the JSON form."""
-
-
-@dataclass(frozen=True, slots=True)
-class Gain:
-    """How much less time the chosen configuration takes than the plainest one.
-
-    Attributes:
-        ratio: The plainest one's median latency per image over the chosen one's.
-        plainest: The measured configuration of the same work with the fewest knobs turned.
-    """
-
-    ratio: float
-    plainest: Measurement
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,10 +31,12 @@ class Choice:
         chosen: The recommended one, or None where none is feasible.
         reason: Why it, or why none.
         ties: Those that the intervals cannot tell from the fastest, without the chosen one.
-        gain: Against the plainest one, where that is meaningful.
+        gain: Against the default; None where that was not measured.
+        relaxations: What relaxing each given limit buys.
         nearest_miss: Where none is feasible, the one that misses the limits least.
         excess: The limits that the nearest miss does not keep to.
         code: The Python that runs the chosen one.
+        suite: The suite that measures the chosen one again.
     """
 
     work: Mapping[str, JsonValue]
@@ -52,9 +44,11 @@ class Choice:
     reason: str
     ties: tuple[Measurement, ...] = ()
     gain: Gain | None = None
+    relaxations: tuple[Relaxation, ...] = ()
     nearest_miss: Measurement | None = None
     excess: tuple[Excess, ...] = ()
     code: str | None = None
+    suite: str | None = None
 
     @property
     def steps(self) -> JsonValue:
@@ -62,12 +56,21 @@ class Choice:
         values = self.chosen.knobs if self.chosen and "steps" not in self.work else self.work
         return values.get("steps")
 
-    def to_json(self) -> dict[str, Any]:
-        """The choice without its reason, as `Advice.to_json` nests it."""
+    def to_json(
+        self, names: Sequence[str] = (), metric: Metric = Metric.LATENCY_PER_IMAGE
+    ) -> dict[str, Any]:
+        """The choice without its work, as `Advice.to_json` nests it.
+
+        Args:
+            names: The knobs that the configurations differ in.
+            metric: What the objective minimises.
+        """
         return {
-            "recommendation": _recommendation(self.chosen, self.code) if self.chosen else None,
+            "recommendation": _recommendation(self) if self.chosen else None,
             "reason": self.reason,
             "ties": [_evidence(m) for m in self.ties],
+            "default": _default(self.gain) if self.gain else None,
+            "relaxing": [_relaxation(one, names, metric) for one in self.relaxations],
             "nearest_miss": _miss(self.nearest_miss, self.excess) if self.nearest_miss else None,
         }
 
@@ -91,6 +94,7 @@ class Advice:
             nothing qualifies without it either.
         run_limit_bytes: What memory the run let every configuration use, or None. Whatever was
             measured kept to it, so that it is held against no figure again.
+        unswept_defaults: The default configurations that the suite does not sweep.
     """
 
     device: str
@@ -101,11 +105,13 @@ class Advice:
     by_work: tuple[Choice, ...]
     without_fidelity_limit: Choice | None = None
     run_limit_bytes: int | None = None
+    unswept_defaults: tuple[Measurement, ...] = ()
 
     @property
     def headline(self) -> str:
         """The answer in one sentence, with the limits that it keeps to."""
-        tail = f": {self.figures}" if self.figures else ""
+        parts = [part for part in (self.figures, self.gain) if part]
+        tail = f": {', '.join(parts)}" if parts else ""
         return f"{self.where} {self.what}{tail}."
 
     @property
@@ -126,9 +132,15 @@ class Advice:
         """The headline's end: latency, memory and fidelity; None where nothing is recommended."""
         return figures(self.best.chosen) if self.best.chosen else None
 
+    @property
+    def gain(self) -> str | None:
+        """The gain against the default in a few words; None where there is nothing to say."""
+        return gain_words(self.best.gain)
+
     def to_json(self) -> dict[str, Any]:
         """The answer as programs read it: seconds and bytes, with the units in the names."""
         free = self.without_fidelity_limit
+        words = (self.names, self.objective.minimize)
         return {
             "schema": ADVICE_SCHEMA,
             "device": self.device,
@@ -138,14 +150,16 @@ class Advice:
                 "memory_bytes": self.limits.memory_bytes,
                 "latency_s": self.limits.latency_s,
                 "fidelity": self.limits.fidelity,
+                "batch_size": self.limits.batch_size,
+                "headroom_ratio": self.limits.headroom_ratio,
                 "run_memory_bytes": self.run_limit_bytes,
             },
-            **self.best.to_json(),
+            **self.best.to_json(*words),
             "by_steps": [
-                {"steps": choice.steps, "work": dict(choice.work), **choice.to_json()}
+                {"steps": choice.steps, "work": dict(choice.work), **choice.to_json(*words)}
                 for choice in self.by_work
             ],
-            "without_fidelity_limit": free.to_json() if free else None,
+            "without_fidelity_limit": free.to_json(*words) if free else None,
         }
 
 
@@ -173,8 +187,35 @@ def p95_text(m: Measurement) -> str:
     return format_seconds(m.p95_s, half_width or None)
 
 
-def _recommendation(m: Measurement, code: str | None) -> dict[str, Any]:
-    return {**_evidence(m), "code": code}
+def _default(gain: Gain) -> dict[str, Any]:
+    return {
+        **_evidence(gain.default),
+        "status": gain.default.status_word,
+        "times_as_good": gain.ratio,
+        "obstacle": gain.obstacle,
+        "reason": gain.reason,
+        "does_not_fit": gain.does_not_fit,
+        "is_recommended": gain.is_chosen,
+        "is_other_work": gain.is_other_work,
+    }
+
+
+def _relaxation(one: Relaxation, names: Sequence[str], metric: Metric) -> dict[str, Any]:
+    return {
+        "limit": one.limit.value,
+        "given": one.given,
+        "to": one.to,
+        "is_binding": one.choice is not None,
+        "times_as_good": one.ratio,
+        "text": relaxation_text(one, names, metric),
+        "key": one.choice.key if one.choice else None,
+        "knobs": dict(one.choice.knobs) if one.choice else None,
+    }
+
+
+def _recommendation(choice: Choice) -> dict[str, Any]:
+    assert choice.chosen is not None
+    return {**_evidence(choice.chosen), "code": choice.code, "suite": choice.suite}
 
 
 def _evidence(m: Measurement) -> dict[str, Any]:
@@ -188,6 +229,7 @@ def _evidence(m: Measurement) -> dict[str, Any]:
         "peak_memory_figure": m.peak_memory_figure,
         "peak_allocated_bytes": m.peak_allocated_bytes,
         "fidelity": _fidelity(m.fidelity),
+        "confirmed_rounds": m.confirmed_rounds,
     }
 
 

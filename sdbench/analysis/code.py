@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping
 
 from sdbench.analysis.python_layout import laid_out, string_literal
 from sdbench.jsontypes import JsonValue
-from sdbench.knobs.base import Code
-from sdbench.knobs.pipeline import custom_pipeline, is_built
+from sdbench.knobs.base import Code, Cost
+from sdbench.knobs.pipeline import LOADED, custom_pipeline, is_built, is_given
 from sdbench.knobs.registry import KNOBS
 from sdbench.knobs.task import CONVERTERS, METHODS, Task, task_of
 from sdbench.suite.model import Inputs, Suite
@@ -21,8 +21,14 @@ def python_code(suite: Suite, knobs: Mapping[str, JsonValue], torch_device: str)
         knobs: The configuration's values.
         torch_device: Where the pipeline runs, such as ``cpu`` or ``cuda:0``.
     """
-    codes = [knob.code(knobs[name]) for name, knob in KNOBS.items() if name in knobs]
-    load, imports = _load(codes), {line for code in codes for line in code.imports}
+    is_loaded = is_given(knobs["pipeline"])
+    codes = [
+        knob.code(knobs[name])
+        for name, knob in KNOBS.items()
+        if name in knobs and not (is_loaded and knob.cost is Cost.LOAD)
+    ]
+    load = [] if is_loaded else _load(codes)
+    imports = {line for code in codes for line in code.imports}
     imports.add("import torch")
     task = task_of(knobs, suite.fixed.get("task", Task.TEXT_TO_IMAGE.value))
     for code in _conversions(task, knobs):
@@ -39,10 +45,17 @@ def python_code(suite: Suite, knobs: Mapping[str, JsonValue], torch_device: str)
     paragraphs = [
         *([["import os"], _environment_lines(environment)] if environment else []),
         _import_lines(imports),
+        *([[_given_line(knobs["pipeline"])]] if is_loaded else []),
         [laid_out(statement) for statement in (*load, *setup)],
         [laid_out(statement) for statement in _call(suite, task, knobs, codes)],
     ]
-    return "\n\n".join("\n".join(lines) for lines in paragraphs) + "\n"
+    return "\n\n".join("\n".join(lines) for lines in paragraphs if lines) + "\n"
+
+
+def _given_line(source: JsonValue) -> str:
+    """A remark in place of loading what only its owner can load."""
+    assert isinstance(source, Mapping)
+    return f"# pipe is the {source[LOADED]} that was tuned, as it was then."
 
 
 def _load(codes: Iterable[Code]) -> list[str]:

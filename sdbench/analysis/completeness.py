@@ -15,12 +15,13 @@ class Completeness:
 
     Attributes:
         planned: Configurations that were planned.
-        by_status: Configurations with a record, planned or not, by the status of their latest one.
+        by_status: Configurations with a record, planned or not, by how their rounds ended.
         missing: Configurations without a record.
         ruled_out: Configurations that were not measured since they were predicted not to fit; they
             are not among those of `by_status`.
         unplanned: Configurations with a record that the plan does not name: a search plans what is
             wanted alone, and runs what it comes to.
+        confirmed: Configurations that were measured again in fresh rounds.
     """
 
     planned: int
@@ -28,6 +29,7 @@ class Completeness:
     missing: int
     ruled_out: int = 0
     unplanned: int = 0
+    confirmed: int = 0
 
     @property
     def is_complete(self) -> bool:
@@ -45,12 +47,14 @@ class Completeness:
             parts.append(f"{self.missing} not measured")
         beyond = f" ({self.unplanned} beyond the plan)" if self.unplanned else ""
         total = self.planned + self.unplanned
-        return f"{total} configurations{beyond}: {', '.join(parts) or 'none measured'}"
+        again = f"; {self.confirmed} measured again" if self.confirmed else ""
+        return f"{total} configurations{beyond}: {', '.join(parts) or 'none measured'}{again}"
 
 
 def completeness(run: Run) -> Completeness:
     """Counts what became of each configuration that was planned or measured."""
-    records = run.latest.values()
+    rounds = run.rounds
+    records = [one.settled for one in rounds.values()]
     counts = Counter(record.status for record in records if not record.is_ruled_out)
     by_status = {status: counts[status] for status in Status if counts[status]}
     return Completeness(
@@ -58,5 +62,6 @@ def completeness(run: Run) -> Completeness:
         by_status=by_status,
         missing=len(run.missing_keys),
         ruled_out=sum(record.is_ruled_out for record in records),
-        unplanned=len(run.latest.keys() - set(run.info.planned_keys)),
+        unplanned=len(rounds.keys() - set(run.info.planned_keys)),
+        confirmed=sum(one.confirmed > 0 for one in rounds.values()),
     )

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from sdbench.analysis.planned import planned_knobs
 from sdbench.jsontypes import JsonValue
 from sdbench.results.fidelity import Fidelity
 from sdbench.results.figure import Figure
 from sdbench.results.record import Record, Status
+from sdbench.results.rounds import Rounds
 from sdbench.results.store import Run
 from sdbench.results.table import (
     MEMORY_FIGURES,
@@ -32,14 +33,17 @@ class Measurement:
     Attributes:
         key: The configuration's key.
         knobs: One value for every knob; empty where a missing configuration's are not known.
-        status: How its latest round ended; None where it has no record.
+        status: How its rounds ended (`sdbench.results.rounds`); None where it has no record.
         reason: Why it did not end ``ok``; None where it did.
         latency: Seconds of one call, or None without a timed call.
         latency_per_image: Seconds for each image of a call, or None.
         p95_s: 95th percentile of a call in seconds, or None without a timed call.
         memory: The record's memory figures by name, in bytes.
         fidelity: What the configuration does to the picture; absent without a record.
-        record: The latest record, or None.
+        record: What its rounds tell as one record, or None.
+        confirmed_rounds: Fresh rounds that `latency` rests on alone, since the configuration was
+            among the fastest; 0 where it was not measured again.
+        swept_latency: Seconds of one call in the sweep, where fresh rounds have taken its place.
     """
 
     key: str
@@ -52,6 +56,8 @@ class Measurement:
     memory: Mapping[str, Figure] = field(default_factory=dict)
     fidelity: Fidelity = NOT_DRAWN
     record: Record | None = None
+    confirmed_rounds: int = 0
+    swept_latency: Estimate | None = None
 
     @property
     def status_word(self) -> str:
@@ -89,6 +95,18 @@ class Measurement:
         return self.fidelity.score
 
     @property
+    def pessimistic_fidelity(self) -> float | None:
+        """The worst picture's fidelity, which is held against a limit; None where not known."""
+        worst = self.fidelity.worst_score
+        return self.fidelity.score if worst is None else worst
+
+    @property
+    def batch_size(self) -> int | None:
+        """Images of a call; None where the knobs are not known."""
+        value = self.knobs.get("batch_size")
+        return value if isinstance(value, int) else None
+
+    @property
     def is_degenerate(self) -> bool | None:
         """Whether a picture is of one colour or not finite; None where nothing was drawn."""
         return self.fidelity.is_degenerate
@@ -102,11 +120,25 @@ class Measurement:
 def measurements(run: Run) -> tuple[Measurement, ...]:
     """What is known of each configuration of a run, in the order of the plan."""
     knobs = planned_knobs(run)
+    rounds = run.rounds
     return tuple(
-        measurement_of(record)
+        _measured(rounds[key], record)
         if record
         else Measurement(key=key, knobs=knobs.get(key, {}), status=None, reason=NO_RECORD)
         for key, record in latest_records(run).items()
+    )
+
+
+def _measured(rounds: Rounds, settled: Record) -> Measurement:
+    """What all rounds tell of their configuration."""
+    m = measurement_of(settled)
+    if not rounds.confirmed:
+        return m
+    swept = accepted_samples(rounds.swept)
+    return replace(
+        m,
+        confirmed_rounds=rounds.confirmed,
+        swept_latency=median_estimate(swept) if swept else None,
     )
 
 

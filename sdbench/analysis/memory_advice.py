@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 
 from sdbench.jsontypes import JsonValue
 from sdbench.results.out_of_memory import OutOfMemory
@@ -16,16 +17,32 @@ _QUADRATIC_ATTENTION = ("eager", "sliced", "_native_math")
 _HALF = ("fp16", "bf16")
 
 
+@dataclass(frozen=True, slots=True)
+class Idea:
+    """A knob that is worth turning, untried.
+
+    Attributes:
+        knob: The knob.
+        words: How it is turned, and for what.
+    """
+
+    knob: str
+    words: str
+
+
 def memory_advice(record: Record) -> str:
     """What to try after a record that ran out of memory, in a sentence; empty where nothing is."""
-    moment = record.out_of_memory
-    if moment is None:
-        return ""
-    remedies = list(dict.fromkeys(_remedies(moment, record.knobs)))
+    remedies = list(dict.fromkeys(idea.words for idea in ideas(record)))
     return f"Worth a try: {', '.join(remedies)}." if remedies else ""
 
 
-def _remedies(moment: OutOfMemory, knobs: Mapping[str, JsonValue]) -> Iterator[str]:
+def ideas(record: Record) -> tuple[Idea, ...]:
+    """What to try after a record that ran out of memory, what changes least first."""
+    moment = record.out_of_memory
+    return () if moment is None else tuple(_remedies(moment, record.knobs))
+
+
+def _remedies(moment: OutOfMemory, knobs: Mapping[str, JsonValue]) -> Iterator[Idea]:
     yield from _against_fragmentation(moment, knobs)
     if moment.phase == "loading":
         yield from _while_loading(knobs)
@@ -33,49 +50,51 @@ def _remedies(moment: OutOfMemory, knobs: Mapping[str, JsonValue]) -> Iterator[s
     is_batch = _number(knobs.get("batch_size")) > 1
     if moment.stage in _VAE_STAGES:
         if is_batch and knobs.get("vae_slicing") == "off":
-            yield "vae_slicing on"
+            yield Idea("vae_slicing", "vae_slicing on")
         if knobs.get("vae_tiling") == "off":
-            yield "vae_tiling on (for images larger than one tile)"
+            yield Idea("vae_tiling", "vae_tiling on (for images larger than one tile)")
     if is_batch:
-        yield "a smaller batch_size"
+        yield Idea("batch_size", "a smaller batch_size")
     yield from _half_precision(knobs)
     if moment.stage in _ATTENTION_STAGES and knobs.get("attention") in _QUADRATIC_ATTENTION:
-        yield "attention sdpa"
+        yield Idea("attention", "attention sdpa")
     yield from _offloading(knobs)
 
 
-def _against_fragmentation(moment: OutOfMemory, knobs: Mapping[str, JsonValue]) -> Iterator[str]:
+def _against_fragmentation(moment: OutOfMemory, knobs: Mapping[str, JsonValue]) -> Iterator[Idea]:
     """The allocator held enough, but in pieces too small: gaps."""
     held, requested = moment.reserved_unallocated_bytes, moment.requested_bytes
     is_fragmented = held is not None and requested is not None and held >= requested > 0
     is_off = moment.suggests_expandable_segments and knobs.get("allocator") == "default"
     if is_fragmented and is_off:
-        yield (
+        yield Idea(
+            "allocator",
             f"allocator expandable_segments (against fragmentation: {format_bytes(held)} were held "
-            "and unused, in pieces too small)"
+            "and unused, in pieces too small)",
         )
 
 
-def _while_loading(knobs: Mapping[str, JsonValue]) -> Iterator[str]:
+def _while_loading(knobs: Mapping[str, JsonValue]) -> Iterator[Idea]:
     yield from _half_precision(knobs)
     source = knobs.get("pipeline")
     names = set(source) if isinstance(source, Mapping) else set()
     if names & {"id", "path"} and "variant" not in names and knobs.get("dtype") in _HALF:
-        yield "`variant: fp16` beside the pipeline, where it has files in half precision"
+        words = "`variant: fp16` beside the pipeline, where it has files in half precision"
+        yield Idea("pipeline", words)
     yield from _offloading(knobs)
 
 
-def _half_precision(knobs: Mapping[str, JsonValue]) -> Iterator[str]:
+def _half_precision(knobs: Mapping[str, JsonValue]) -> Iterator[Idea]:
     if knobs.get("dtype") == "fp32":
-        yield "dtype fp16 or bf16"
+        yield Idea("dtype", "dtype fp16 or bf16")
 
 
-def _offloading(knobs: Mapping[str, JsonValue]) -> Iterator[str]:
+def _offloading(knobs: Mapping[str, JsonValue]) -> Iterator[Idea]:
     match knobs.get("offload"):
         case "none":
-            yield "offload model (on a GPU)"
+            yield Idea("offload", "offload model (on a GPU)")
         case "model":
-            yield "offload group or sequential"
+            yield Idea("offload", "offload group or sequential")
 
 
 def _number(value: JsonValue) -> float:

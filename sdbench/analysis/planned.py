@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from sdbench.jsontypes import JsonValue
 from sdbench.results.store import Run
+from sdbench.suite.defaults import with_defaults
 from sdbench.suite.errors import SuiteError
 from sdbench.suite.expand import configurations
 from sdbench.suite.load import suite_from_json
@@ -22,7 +23,8 @@ def planned_knobs(run: Run) -> dict[str, Mapping[str, JsonValue]]:
 
 def _suite_knobs(run: Run) -> dict[str, Mapping[str, JsonValue]]:
     try:
-        planned = configurations(suite_from_json(run.info.suite))
+        suite = suite_from_json(run.info.suite)
+        planned = with_defaults(suite, configurations(suite))
     except SuiteError:
         return {}
     return {configuration.key: configuration.knobs for configuration in planned}

@@ -6,6 +6,7 @@ import ast
 import io
 import tokenize
 from collections.abc import Sequence
+from functools import lru_cache
 
 COLUMNS = 88
 INDENT = 4
@@ -20,8 +21,12 @@ def string_literal(text: str) -> str:
     return literal
 
 
+@lru_cache(maxsize=4096)
 def laid_out(statement: str) -> str:
-    """The statement with double quotes, broken at its brackets where it is too long."""
+    """The statement with double quotes, broken at its brackets where it is too long.
+
+    The scripts of one run share nearly all of their statements, so that these are kept.
+    """
     source = _double_quoted(statement)
     node = ast.parse(source).body[0]
     if isinstance(node, ast.ImportFrom):

@@ -4,15 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from sdbench.analysis.advice import Choice, Gain, figures
+from sdbench.analysis.advice import Choice, figures
 from sdbench.analysis.feasibility import (
     Excess,
-    obstacle,
+    count_obstacles,
     obstacle_counts,
     unknown_fidelities,
 )
 from sdbench.analysis.measurement import Measurement
-from sdbench.analysis.wording import count, fidelity_text, score_text, setting, settings
+from sdbench.analysis.wording import (
+    count,
+    fidelity_text,
+    joined,
+    score_text,
+    setting,
+    settings,
+    times_text,
+)
 from sdbench.jsontypes import JsonValue
 from sdbench.statistics import CONFIDENCE, Estimate
 from sdbench.suite.model import Limits, Metric
@@ -34,8 +42,8 @@ _BEST_WORDS = {
 
 def qualification(group: Sequence[Measurement], limits: Limits) -> str:
     """How many of a group keep to the limits, and what happened to the others."""
-    kept = sum(obstacle(m, limits) is None for m in group)
-    others = obstacle_counts(group, limits)
+    obstacles = count_obstacles(group, limits)
+    kept, others = len(group) - obstacles.total(), obstacle_counts(obstacles)
     verb = "qualifies" if kept == 1 else "qualify"
     return (
         f"{kept} of {count(len(group), 'configuration')} {verb}{f' ({others})' if others else ''}."
@@ -111,12 +119,22 @@ def ranking(
         yield f"With so few samples its intervals hold with {least:.0%} only, not {CONFIDENCE:.0%}."
 
 
-def gain_sentence(gain: Gain, names: Sequence[str]) -> str:
-    """What the choice gains, and precisely against what."""
-    return (
-        f"It draws an image {gain.ratio:.1f} times as fast as the measured configuration with the "
-        f"fewest settings changed ({settings(gain.plainest.knobs, names)})."
-    )
+def confirmation(chosen: Measurement, confirmed_count: int) -> str:
+    """Whether the chosen one was measured again, since the fastest of many may owe it to luck.
+
+    Args:
+        chosen: The chosen one.
+        confirmed_count: How many configurations of the run were measured again.
+    """
+    if chosen.confirmed_rounds:
+        return (
+            f"Its latency is that of {count(chosen.confirmed_rounds, 'fresh round')}, taken after "
+            "it was among the fastest."
+        )
+    if confirmed_count:
+        others = f"{count(confirmed_count, 'other')} {'was' if confirmed_count == 1 else 'were'}"
+        return f"It was not measured again on fresh rounds, as {others}: some of it may be luck."
+    return ""
 
 
 def nothing_qualifies(
@@ -129,12 +147,12 @@ def nothing_qualifies(
     """Why nothing can be recommended, with the nearest miss where something was measured."""
     if not group:
         return "The run has no configuration."
-    counts = obstacle_counts(group, limits)
+    counts = obstacle_counts(count_obstacles(group, limits))
     sentence = f"None of {count(len(group), 'configuration')} qualifies: {counts}."
     sentence = f"{sentence} {left_out(group, limits)}".rstrip()
     if miss is None:
         return sentence
-    exceeded = " and ".join(map(str, excess))
+    exceeded = joined([str(one) for one in excess])
     return f"{sentence} The nearest miss is {settings(miss.knobs, names)}: {exceeded}."
 
 
@@ -173,15 +191,16 @@ def offer_of_a_limit(
     chosen: Measurement, everything: Sequence[Measurement], names: Sequence[str]
 ) -> str:
     """What a fidelity limit would do, where none was given and fidelities are known."""
-    if all(m.fidelity_score is None for m in everything):
+    if all(m.pessimistic_fidelity is None for m in everything):
         return ""
-    own = f"is {score_text(chosen.fidelity_score)}"
-    if chosen.fidelity_score is None:
-        own = f"is not known ({(chosen.fidelity.reason or '').rstrip('.')})"
+    worst = chosen.pessimistic_fidelity
+    own = f"The fidelity of its worst picture is {score_text(worst)}"
+    if worst is None:
+        own = f"Its fidelity is not known ({(chosen.fidelity.reason or '').rstrip('.')})"
     then = "only what keeps to it is recommended"
     if "steps" in names:
         then = "other numbers of steps compete too, as far as they keep to it"
-    return f"Its fidelity {own}; with a fidelity limit (--min-fidelity 0.9) {then}."
+    return f"{own}; with a fidelity limit (--min-fidelity 0.9) {then}."
 
 
 def without_the_limit(
@@ -202,6 +221,8 @@ def without_the_limit(
     if ratio is not None:
         fidelity = fidelity_text(free)
         tail = f"with {fidelity}" if fidelity else unknown
-        return f"Without the fidelity limit {what} would be {ratio:.1f} times as fast, {tail}."
+        return (
+            f"Without the fidelity limit {what} would be {times_text(ratio)} times as fast, {tail}."
+        )
     tail = "" if free.fidelity_score is not None else f", {unknown}"
     return f"Without the fidelity limit the choice would be {what}: {figures(free)}{tail}."

@@ -8,29 +8,25 @@ size or content still does not, since a fidelity is that of a picture of this si
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from sdbench.analysis import reasons
-from sdbench.analysis.advice import Advice, Choice, Gain
+from sdbench.analysis.advice import Advice, Choice
 from sdbench.analysis.code import python_code
-from sdbench.analysis.feasibility import nearest_miss, obstacle
+from sdbench.analysis.competing import Group, competing, same_picture
+from sdbench.analysis.feasibility import does_not_fit, nearest_miss, obstacle, why_not
+from sdbench.analysis.gain import Gain, gain_sentence
 from sdbench.analysis.measurement import Measurement, measurements
-from sdbench.jsontypes import JsonValue, canonical_json
-from sdbench.knobs.registry import KNOBS, varying_knobs
+from sdbench.analysis.relaxing import SMALLEST_GAIN, relaxations
+from sdbench.analysis.suite_lines import reproducing_suite
+from sdbench.jsontypes import JsonValue
+from sdbench.knobs.registry import varying_knobs
 from sdbench.results.record import Status
 from sdbench.results.store import Run, RunInfo
 from sdbench.statistics import Estimate
 from sdbench.suite.model import Limits, Metric, Objective
 from sdbench.units import MIB
-
-WORK_KNOBS = (*reasons.AMOUNT_KNOBS, *reasons.CONTENT_KNOBS)
-"""Only configurations that agree in all of these compete; under a fidelity limit in all but the
-steps."""
-
-SMALLEST_GAIN = 1.05
-"""A smaller ratio to the plainest configuration is not worth a sentence."""
 
 EQUAL_MEMORY_RATIO = 0.02
 EQUAL_MEMORY_BYTES = 16 * MIB
@@ -40,7 +36,8 @@ growth of memory is a regression."""
 EQUAL_FIDELITY = 0.02
 """Scores that differ by no more than this count as equal."""
 
-CodeWriter = Callable[[Mapping[str, JsonValue]], str]
+TextWriter = Callable[[Mapping[str, JsonValue]], str]
+"""Writes something for a configuration, given its values."""
 
 
 def recommend_for_run(
@@ -53,6 +50,7 @@ def recommend_for_run(
         limits: In place of the suite's own.
         objective: In place of the suite's own.
     """
+    from sdbench.suite.defaults import default_configurations, unswept_defaults
     from sdbench.suite.load import suite_from_json
 
     suite = suite_from_json(run.info.suite)
@@ -63,7 +61,10 @@ def recommend_for_run(
         objective or suite.objective,
         device=run.info.device,
         run_limit_bytes=run.info.memory_limit_bytes,
+        default_keys={one.key for one in default_configurations(suite)},
+        unswept_keys={one.key for one in unswept_defaults(suite)},
         code_of=lambda knobs: python_code(suite, knobs, device),
+        suite_of=lambda knobs: reproducing_suite(suite, knobs),
     )
 
 
@@ -79,7 +80,10 @@ def recommend(
     *,
     device: str = "this device",
     run_limit_bytes: int | None = None,
-    code_of: CodeWriter | None = None,
+    default_keys: Collection[str] = (),
+    unswept_keys: Collection[str] | None = None,
+    code_of: TextWriter | None = None,
+    suite_of: TextWriter | None = None,
 ) -> Advice:
     """The recommendation within the limits, for each amount of work and over all.
 
@@ -89,12 +93,27 @@ def recommend(
         objective: What it minimises.
         device: Name of the device, for the headline.
         run_limit_bytes: What memory the run let every configuration use, for the headline.
+        default_keys: Keys of the default configurations, one for each picture asked for
+            (`sdbench.suite.defaults`).
+        unswept_keys: Of these the keys that the suite does not sweep, which are no work of their
+            own; by default all of them.
         code_of: Writes the Python that runs a configuration.
+        suite_of: Writes the suite that measures it again.
     """
     everything = tuple(measured)
     varying = varying_knobs([m.knobs for m in everything if m.knobs])
-    ranker = _Ranker(limits, objective.minimize, varying, code_of)
-    groups = ranker.groups(everything)
+    defaults = tuple(m for m in everything if m.key in default_keys and m.knobs)
+    unswept = tuple(m for m in defaults if unswept_keys is None or m.key in unswept_keys)
+    ranker = _Ranker(
+        limits=limits,
+        metric=objective.minimize,
+        names=varying,
+        defaults=defaults,
+        confirmed_count=sum(m.confirmed_rounds > 0 for m in everything),
+        code_of=code_of,
+        suite_of=suite_of,
+    )
+    groups = competing(everything, unswept, across_steps=limits.fidelity is not None)
     by_work = tuple(ranker.choose(group, work) for work, group in groups)
     best = ranker.headline(everything, by_work)
     return Advice(
@@ -105,35 +124,24 @@ def recommend(
         names=ranker.names,
         best=best,
         by_work=by_work,
+        unswept_defaults=unswept,
         without_fidelity_limit=ranker.without_fidelity_limit(best, groups),
     )
 
 
-def _amount(work: Mapping[str, JsonValue]) -> tuple[float, ...]:
-    """Sorts the most work first; the pipeline's own value (None) gives up nothing."""
-    values = [work.get(name) for name in reasons.AMOUNT_KNOBS]
-    return tuple(-value if isinstance(value, (int, float)) else -math.inf for value in values)
-
-
-_Group = tuple[Mapping[str, JsonValue], Sequence[Measurement]]
-"""The work that configurations have in common, and these."""
-
-
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _Ranker:
     limits: Limits
     metric: Metric
     names: tuple[str, ...]
-    code_of: CodeWriter | None
+    defaults: tuple[Measurement, ...]
+    confirmed_count: int
+    code_of: TextWriter | None
+    suite_of: TextWriter | None
 
-    def groups(self, everything: Iterable[Measurement]) -> list[_Group]:
-        """Those that compete with each other; the most work first."""
-        groups: dict[str, tuple[dict[str, JsonValue], list[Measurement]]] = {}
-        for m in everything:
-            if m.knobs:
-                work = self._work(m)
-                groups.setdefault(canonical_json(work), (work, []))[1].append(m)
-        return sorted(groups.values(), key=lambda group: _amount(group[0]))
+    def lets_in(self, group: Sequence[Measurement]) -> bool:
+        """Whether any of a group keeps to the limits."""
+        return any(obstacle(m, self.limits) is None for m in group)
 
     def choose(self, group: Sequence[Measurement], work: Mapping[str, JsonValue]) -> Choice:
         """The choice among configurations that do the same work."""
@@ -149,7 +157,7 @@ class _Ranker:
         thrifty = _least_memory([pair for pair in tied if pair[0].point <= first.high])
         faithful = _most_faithful(thrifty)
         estimate, chosen = min(faithful, key=lambda pair: (pair[0].point, _latency(pair[1])))
-        gain = _gain(chosen, group)
+        gain = self._gain(chosen)
         sentences = [
             reasons.qualification(group, self.limits),
             reasons.left_out(group, self.limits),
@@ -161,7 +169,8 @@ class _Ranker:
                 len(ranked),
                 self.metric,
             ),
-            reasons.gain_sentence(gain, self.names) if gain else "",
+            reasons.confirmation(chosen, self.confirmed_count),
+            gain_sentence(gain, self.names) if gain else "",
         ]
         return Choice(
             work=work,
@@ -169,7 +178,9 @@ class _Ranker:
             reason=" ".join(filter(None, sentences)),
             ties=tuple(m for _, m in tied if m is not chosen),
             gain=gain,
+            relaxations=relaxations(group, self.limits, chosen, self._metric_of),
             code=self.code_of(chosen.knobs) if self.code_of else None,
+            suite=self.suite_of(chosen.knobs) if self.suite_of else None,
         )
 
     def headline(self, everything: Sequence[Measurement], by_work: Sequence[Choice]) -> Choice:
@@ -182,13 +193,15 @@ class _Ranker:
             sentences.append(reasons.offer_of_a_limit(best.chosen, everything, self.names))
         return replace(best, reason=" ".join(filter(None, sentences)))
 
-    def without_fidelity_limit(self, best: Choice, groups: Sequence[_Group]) -> Choice | None:
+    def without_fidelity_limit(self, best: Choice, groups: Sequence[Group]) -> Choice | None:
         """The choice for the same work as the best one's if fidelity did not count."""
         if self.limits.fidelity is None:
             return None
         unlimited = replace(self, limits=replace(self.limits, fidelity=None))
         same = [group for group in groups if best.chosen is None or group[0] == best.work]
-        choices = (unlimited.choose(group, work) for work, group in same)
+        choices = (
+            unlimited.choose(group, work) for work, group in same if unlimited.lets_in(group)
+        )
         free = next((choice for choice in choices if choice.chosen), None)
         if free is None or free.chosen is None:
             return None
@@ -206,14 +219,38 @@ class _Ranker:
         ratio = theirs.point / ours.point
         return ratio if ratio >= SMALLEST_GAIN else None
 
-    def _work(self, m: Measurement) -> dict[str, JsonValue]:
-        separating = [n for n in WORK_KNOBS if n != "steps" or self.limits.fidelity is None]
-        return {name: m.knobs[name] for name in separating if name in m.knobs}
-
     def _nothing(self, group: Sequence[Measurement], work: Mapping[str, JsonValue]) -> Choice:
         miss, excess = nearest_miss(group, self.limits) or (None, ())
         reason = reasons.nothing_qualifies(group, self.limits, miss, excess, self.names)
-        return Choice(work=work, chosen=None, reason=reason, nearest_miss=miss, excess=excess)
+        return Choice(
+            work=work,
+            chosen=None,
+            reason=reason,
+            nearest_miss=miss,
+            excess=excess,
+            relaxations=relaxations(group, self.limits, None, self._metric_of),
+        )
+
+    def _gain(self, chosen: Measurement) -> Gain | None:
+        """Against the default that is asked for the same picture."""
+        default = next((m for m in self.defaults if same_picture(m, chosen)), None)
+        if default is None:
+            return None
+        ours, theirs = self._metric_of(chosen), self._metric_of(default)
+        ratio = None
+        if default.status is Status.OK and ours and theirs and not ours.overlaps(theirs):
+            ratio = theirs.point / ours.point if ours.point else None
+        steps_differ = default.knobs.get("steps") != chosen.knobs.get("steps")
+        return Gain(
+            default=default,
+            ratio=ratio,
+            obstacle=obstacle(default, self.limits),
+            reason=why_not(default, self.limits),
+            does_not_fit=does_not_fit(default, self.limits),
+            is_chosen=default is chosen,
+            is_other_work=steps_differ and self.limits.fidelity is None,
+            metric=self.metric,
+        )
 
     def _metric_of(self, m: Measurement) -> Estimate | None:
         match self.metric:
@@ -259,23 +296,3 @@ def _most_faithful(
 
 def _latency(m: Measurement) -> float:
     return m.latency_per_image.point if m.latency_per_image else float("inf")
-
-
-def _gain(chosen: Measurement, group: Sequence[Measurement]) -> Gain | None:
-    """Against the measured configuration that turns the fewest knobs.
-
-    Of several it is one with the most work, and of these the plan's first.
-    """
-    able = [
-        m for m in group if m.status is Status.OK and m.latency_per_image and not m.is_degenerate
-    ]
-    plainest = min(able, key=lambda m: (_turned_knobs(m), _amount(m.knobs)))
-    ours, theirs = chosen.latency_per_image, plainest.latency_per_image
-    if ours is None or theirs is None or plainest is chosen or ours.overlaps(theirs):
-        return None
-    ratio = theirs.point / ours.point
-    return Gain(ratio, plainest) if ratio >= SMALLEST_GAIN else None
-
-
-def _turned_knobs(m: Measurement) -> int:
-    return sum(name in KNOBS and value != KNOBS[name].neutral for name, value in m.knobs.items())

@@ -66,6 +66,16 @@ def count(number: object, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
+def joined(words: Sequence[str], last: str = "and") -> str:
+    """A list as people say it: ``a``, ``a and b``, ``a, b and c``."""
+    return f" {last} ".join([", ".join(words[:-1]), words[-1]] if words[1:] else words)
+
+
+def times_text(ratio: float) -> str:
+    """A ratio of two figures: ``1.22`` or ``2.4``, since below two a tenth is too coarse."""
+    return f"{ratio:.2f}" if ratio < 1.995 else f"{ratio:.1f}"
+
+
 def estimate_text(estimate: Estimate | None) -> str:
     """An estimate's value in seconds, no finer than its interval justifies."""
     if estimate is None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -11,12 +12,15 @@ import click
 
 from sdbench.errors import IllegalValue
 from sdbench.results.store import RUN_FILE, RunFolderError, find_runs
-from sdbench.suite.model import Limits
-from sdbench.suite.quantities import parse_score
+from sdbench.suite.model import HEADROOM_RATIO, Limits
+from sdbench.suite.quantities import parse_headroom, parse_score
 from sdbench.units import parse_bytes, parse_seconds
 
 _WIDEST_PROSE = 100
 _NARROWEST_TABLE, _WIDEST_TABLE = 60, 160
+
+NO_LIMIT = "none"
+"""Given as a limit, it takes the suite's away."""
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -54,33 +58,69 @@ class Quantity(click.ParamType[Any]):
             self.fail(str(error), param, ctx)
 
 
+class LimitOr(click.ParamType[Any]):
+    """A limit, or the word that there is to be none where the suite has one."""
+
+    def __init__(self, kind: click.ParamType[Any]) -> None:
+        self.name = kind.name
+        self._kind = kind
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        return NO_LIMIT if value == NO_LIMIT else self._kind.convert(value, param, ctx)
+
+
 def limits_options(function: F) -> F:
-    """Adds ``--memory``, ``--latency`` and ``--min-fidelity``, in place of the suite's limits."""
+    """Adds the options that `limits_from` reads, in place of the suite's limits."""
     memory = click.option(
-        "--memory", type=Quantity("size", parse_bytes), help="Largest peak memory, such as 8GiB."
+        "--memory",
+        type=LimitOr(Quantity("size", parse_bytes)),
+        help="Largest peak memory, such as 8GiB; none where the suite's is not to hold.",
     )
     latency = click.option(
         "--latency",
-        type=Quantity("time", parse_seconds),
-        help="Longest p95 latency of one call, such as 2s.",
+        type=LimitOr(Quantity("time", parse_seconds)),
+        help="Longest p95 latency of one call, such as 2s, or none.",
     )
     min_fidelity = click.option(
         "--min-fidelity",
-        type=Quantity("share", parse_score),
-        help="Least fidelity, such as 0.9 or 90%; whatever keeps to it competes across steps.",
+        type=LimitOr(Quantity("share", parse_score)),
+        help="Least fidelity, such as 0.9 or 90%, or none; whatever keeps to it competes across "
+        "steps.",
     )
-    return memory(latency(min_fidelity(function)))
+    max_batch = click.option(
+        "--max-batch",
+        type=LimitOr(click.IntRange(min=1)),
+        help="Most images that one call may draw, or none.",
+    )
+    headroom = click.option(
+        "--headroom",
+        type=Quantity("share", parse_headroom),
+        help="Share that a peak may grow by within the memory limit, such as 5%; "
+        f"{HEADROOM_RATIO:.0%} unless the suite says otherwise.",
+    )
+    return memory(latency(min_fidelity(max_batch(headroom(function)))))
 
 
-def limits_from(
-    memory: int | None, latency: float | None, min_fidelity: float | None, otherwise: Limits
-) -> Limits:
-    """The limits given on the command line, and the suite's where none is given."""
-    return Limits(
-        memory_bytes=otherwise.memory_bytes if memory is None else memory,
-        latency_s=otherwise.latency_s if latency is None else latency,
-        fidelity=otherwise.fidelity if min_fidelity is None else min_fidelity,
-    )
+def limits_from(given: Mapping[str, Any], otherwise: Limits) -> Limits:
+    """The limits given on the command line, and the suite's where none is given.
+
+    Args:
+        given: The values of `limits_options`, by the names of its parameters.
+        otherwise: The suite's limits.
+    """
+    fields = {
+        "memory_bytes": given["memory"],
+        "latency_s": given["latency"],
+        "fidelity": given["min_fidelity"],
+        "batch_size": given["max_batch"],
+        "headroom_ratio": given["headroom"],
+    }
+    told: dict[str, Any] = {
+        name: None if value == NO_LIMIT else value
+        for name, value in fields.items()
+        if value is not None
+    }
+    return replace(otherwise, **told)
 
 
 def table_columns() -> int:

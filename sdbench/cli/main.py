@@ -17,7 +17,7 @@ COMMANDS = {
     "predict": "Predict the memory that each configuration needs, and whether it fits.",
     "fit": "Find the settings that fit into a memory limit with the least loss.",
     "recommend": "Say which settings of a measured run to use.",
-    "report": "Write the HTML report of a run.",
+    "report": "Write the HTML report of a run, or compare the hardware of several.",
     "export": "Write the results of a run as CSV, Parquet or JSON.",
     "devices": "List the devices that can be measured on.",
     "schema": "Print the JSON Schema of suites.",

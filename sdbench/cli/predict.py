@@ -59,11 +59,12 @@ def predict(
     from sdbench.report.predictions import predictions_json, print_predictions
     from sdbench.run.predict_target import target_named
     from sdbench.run.predictor import FOLDER, Predictor, Question
+    from sdbench.suite.defaults import with_defaults
     from sdbench.suite.expand import configurations
     from sdbench.suite.load import load_suite
 
     suite = load_suite(suite_path)
-    planned = configurations(suite, max_configurations)
+    planned = with_defaults(suite, configurations(suite, max_configurations))
     target = target_named(device_name, device, memory_limit)
     predictor = Predictor(results / FOLDER, os.environ)
     question = Question(suite, planned, target, trust_remote_code)

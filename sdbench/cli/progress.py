@@ -45,6 +45,10 @@ class MutedOnFailure:
         """Hands on a note."""
         self._tell(lambda listener: listener.note(text))
 
+    def again(self, count: int, number: int, rounds: int) -> None:
+        """Hands on that a fresh round begins."""
+        self._tell(lambda listener: listener.again(count, number, rounds))
+
     def _tell(self, tell: Callable[[RunListener], None]) -> None:
         if self._listener is None:
             return
@@ -80,6 +84,15 @@ class PlainProgress:
     def note(self, text: str) -> None:
         """Writes it."""
         self.write(text)
+
+    def again(self, count: int, number: int, rounds: int) -> None:
+        """Says what is measured again, and counts anew."""
+        self._planned, self._done = count, 0
+        configurations = f"{count} configuration{'s' if count > 1 else ''}"
+        self.write(
+            f"measuring again what the choice rests on: {configurations}, "
+            f"round {number} of {rounds}"
+        )
 
     def write(self, line: str) -> None:
         """Writes a line at once."""
@@ -125,6 +138,12 @@ class TerminalProgress(PlainProgress):
         """Writes the line and moves the bar."""
         super().finished(configuration, record)
         self._bar.update(self._task, advance=1)
+        self._bar.refresh()
+
+    def again(self, count: int, number: int, rounds: int) -> None:
+        """Starts the bar anew."""
+        super().again(count, number, rounds)
+        self._bar.reset(self._task, total=count, completed=0, description="starting")
         self._bar.refresh()
 
     def write(self, line: str) -> None:

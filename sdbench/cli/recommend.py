@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import click
 
 from sdbench.cli.arguments import (
-    JSON,
     RUN,
     RUN_HELP,
     columns,
@@ -18,25 +18,38 @@ from sdbench.cli.arguments import (
 )
 
 
-@click.command(epilog=f"{RUN_HELP} Example: sdbench recommend results/demo --memory 8GiB")
+@click.command(
+    epilog=f"{RUN_HELP} Example: sdbench recommend results/demo --memory 8GiB --format python"
+)
 @RUN
 @limits_options
-@JSON
-def recommend(
-    run_path: Path,
-    memory: int | None,
-    latency: float | None,
-    min_fidelity: float | None,
-    as_json: bool,
-) -> None:
-    """Say which settings of a measured run to use, with the reason and the limits."""
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "python", "suite", "json"]),
+    default="text",
+    help="The answer for people; the Python that runs it, or the suite that measures it again, "
+    "alone; or all of it for programs.",
+)
+@click.option("--json", "form", flag_value="json", help="The same as --format json.")
+def recommend(run_path: Path, form: str, **given: Any) -> None:
+    """Say which settings of a measured run to use, with the reason and the limits.
+
+    Where none keeps to the limits, --format python and suite print nothing and end with exit code
+    3.
+    """
     from sdbench.analysis.recommend import recommend_for_run
-    from sdbench.report.text import advice_text
+    from sdbench.report.text import advice_text, document
     from sdbench.results.store import read_run
     from sdbench.suite.load import suite_from_json
 
     run = read_run(run_folder(run_path))
-    suite = suite_from_json(run.info.suite)
-    limits = limits_from(memory, latency, min_fidelity, suite.limits)
+    limits = limits_from(given, suite_from_json(run.info.suite).limits)
     advice = recommend_for_run(run, limits)
-    click.echo(json.dumps(advice.to_json()) if as_json else advice_text(advice, columns()))
+    match form:
+        case "json":
+            click.echo(json.dumps(advice.to_json()))
+        case "python" | "suite":
+            click.echo(document(advice, form), nl=False)
+        case _:
+            click.echo(advice_text(advice, columns()))

@@ -51,6 +51,12 @@ def _writable(context: click.Context, parameter: click.Parameter, path: Path | N
     default=True,
     help="Predict memory first, run what needs most of it last, and leave out what cannot fit.",
 )
+@click.option(
+    "--confirm/--no-confirm",
+    "is_confirmed",
+    default=True,
+    help="Measure the fastest again in fresh rounds, so that luck is not recommended.",
+)
 @click.option("--resume", is_flag=True, help="Go on with the newest run of this suite.")
 @click.option(
     "--report",
@@ -71,6 +77,7 @@ def run(
     device: str,
     memory_limit_bytes: int | None,
     is_predicted: bool,
+    is_confirmed: bool,
     resume: bool,
     report_path: Path | None,
     trust_remote_code: bool,
@@ -78,6 +85,7 @@ def run(
 ) -> None:
     """Measure a suite and say which settings to use."""
     from sdbench.analysis.completeness import completeness
+    from sdbench.analysis.confirmation import leaders
     from sdbench.analysis.recommend import recommend_for_run
     from sdbench.cli.progress import progress_for
     from sdbench.report.text import advice_text
@@ -86,13 +94,14 @@ def run(
     from sdbench.run.launch import launcher_for
     from sdbench.run.predictor import predictor_for
     from sdbench.run.session import Order, run_suite
+    from sdbench.suite.defaults import with_defaults
     from sdbench.suite.expand import configurations
     from sdbench.suite.load import load_suite
 
     suite = load_suite(suite_path)
     order = Order(
         suite=suite,
-        configurations=configurations(suite, max_configurations),
+        configurations=with_defaults(suite, configurations(suite, max_configurations)),
         results=results,
         device=device,
         trust_remote_code=trust_remote_code,
@@ -103,7 +112,7 @@ def run(
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     launcher = launcher_for(device, worker_environment(os.environ))
     with progress_for(order.configurations) as progress:
-        outcome = run_suite(order, launcher, progress, predictor)
+        outcome = run_suite(order, launcher, progress, predictor, leaders if is_confirmed else None)
     measured = read_run(outcome.folder)
     state = completeness(measured)
     if report_path is not None:
@@ -116,7 +125,7 @@ def run(
         click.echo(f"report: {report_path}")
     if outcome.stopped is not None:
         click.echo(f"{outcome.stopped}; go on with: {_resuming_command()}", err=True)
-    if not state.is_complete:
+    if outcome.stopped is not None or not state.is_complete:
         raise click.exceptions.Exit(3)
 
 

@@ -27,10 +27,15 @@ OPTIONS: Mapping[str, tuple[str, ...]] = {
     "single_file": ("pipeline_class", "config", "allow_pickle"),
     "builtin": _CODE_OPTIONS,
     "architecture": ("weights", *_CODE_OPTIONS),
+    "loaded": (),
 }
 """The options that each source takes."""
 
 SOURCES = tuple(OPTIONS)
+LOADED = "loaded"
+"""A pipeline of this class that a process had in memory (`sdbench.tune`), and that nothing says how
+to load again. No suite file has it."""
+
 _WORDS: Mapping[str, tuple[str, ...]] = {
     "builtin": BUILTIN_PIPELINES,
     "architecture": ARCHITECTURES,
@@ -71,6 +76,8 @@ class PipelineKnob(LoadKnob):
                     raise IllegalValue(value, _WORDS[key])
             elif not isinstance(value, str) or not value:
                 raise IllegalValue(value, f"a text for {key}")
+            elif key == LOADED and not value.isidentifier():
+                raise IllegalValue(value, "the name of a class")
         if source == "architecture" and "weights" not in raw:
             raise IllegalValue(raw, f"an architecture with weights: {RANDOM_WEIGHTS}")
         return {key: raw[key] for key in sorted(raw) if (key, raw[key]) != ("allow_pickle", False)}
@@ -84,6 +91,7 @@ class PipelineKnob(LoadKnob):
                 "additionalProperties": False,
             }
             for source, options in OPTIONS.items()
+            if source != LOADED
         ]
         return {"anyOf": [{"type": "string"}, *mappings]}
 
@@ -156,6 +164,11 @@ def custom_pipeline(source: JsonValue) -> str | None:
 def is_built(source: JsonValue) -> bool:
     """Whether sdbench makes the components itself, without ``from_pretrained``."""
     return isinstance(source, Mapping) and _source(source) in ("builtin", "architecture")
+
+
+def is_given(source: JsonValue) -> bool:
+    """Whether it is a pipeline that only the process that tuned it had."""
+    return isinstance(source, Mapping) and LOADED in source
 
 
 def runs_code(source: JsonValue) -> bool:

@@ -9,7 +9,7 @@ from typing import Any
 
 from sdbench.jsontypes import JsonValue
 from sdbench.knobs.base import LoadKnob
-from sdbench.knobs.pipeline import is_built, pipeline_class, runs_code
+from sdbench.knobs.pipeline import LOADED, is_built, is_given, pipeline_class, runs_code
 from sdbench.knobs.registry import KNOBS
 from sdbench.pipelines.diffusers_pipeline import DiffusersPipeline
 from sdbench.pipelines.errors import (
@@ -128,6 +128,11 @@ def _hint(source: Mapping[str, Any]) -> str:
 
 def _require_files(source: Mapping[str, Any]) -> None:
     """Refuses what can be told by a look at the files, before anything is read."""
+    if is_given(source):
+        raise LoadError(
+            f"the {source[LOADED]} that was tuned was in memory only, and nothing says how to load "
+            "it again: name it by `path` or `id`"
+        )
     code = source.get("custom_pipeline", "")
     if code.endswith(".py") and not Path(code).is_file():
         raise LoadError(f"there is no file {code}; `custom_pipeline` names a file or a repository")

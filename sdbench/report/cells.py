@@ -19,16 +19,16 @@ class Cell:
     Attributes:
         text: What is shown.
         sort: What the column is sorted by; None sorts last.
-        detail: A smaller second line, such as an interval.
+        detail: What stands smaller beside it, such as an interval.
         remark: Why there is no value, or a remark on the one there is.
-        remark_number: Number of the remark in `TableView.remarks`, from 1.
+        origin: Where a figure comes from; None for what is no figure.
     """
 
     text: str
     sort: float | str | None = None
     detail: str | None = None
     remark: str | None = None
-    remark_number: int | None = None
+    origin: Origin | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +52,8 @@ def figure_cell(figure: Figure) -> Cell:
     """A figure in bytes with its origin, or the reason why there is none."""
     if figure.value is None:
         return Cell(DASH, remark=figure.reason)
-    is_plain = figure.origin in (None, Origin.MEASURED)
-    origin = None if is_plain or figure.origin is None else figure.origin.value
-    return Cell(format_bytes(int(figure.value)), figure.value, origin, figure.reason)
+    text = format_bytes(int(figure.value))
+    return Cell(text, figure.value, remark=figure.reason, origin=figure.origin)
 
 
 def told_here(m: Measurement, reason: str | None) -> str | None:

@@ -1,90 +1,62 @@
-"""What the scatter of latency per image against peak memory shows, as JSON."""
+"""What the chart of latency per image against memory shows beside the page's own data, as JSON."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from sdbench.analysis.advice import Advice, p95_text
-from sdbench.analysis.feasibility import memory_limit_text, obstacle
-from sdbench.analysis.frontier import frontier, frontier_in_plane
+from sdbench.analysis.advice import Advice
+from sdbench.analysis.frontier import frontier
 from sdbench.analysis.measurement import Measurement
-from sdbench.analysis.reasons import work_words
-from sdbench.analysis.wording import (
-    confidence_text,
-    estimate_text,
-    fidelity_text,
-    interval_text,
-    setting,
-    shortened,
-)
+from sdbench.analysis.wording import confidence_text
+from sdbench.jsontypes import canonical_json
 from sdbench.report.contents import Content
-from sdbench.results.table import MEMORY_FIGURES
-from sdbench.units import format_bytes
+from sdbench.results.record import Record, Status
+from sdbench.results.table import RULED_OUT
 
-LONGEST_LABEL = 32
-"""Characters of an entry of the legend."""
+MOST_SVG = 1000
+"""More points are drawn by WebGL. Plotly compiles its programs, so that only a page that needs it
+may make code of text (``unsafe-eval``)."""
 
 PEAK = "peak_memory_bytes"
-
-_LABELS = {
-    PEAK: "peak memory (largest known)",
-    "peak_allocated_bytes": "allocated",
-    "peak_reserved_bytes": "reserved",
-    "peak_device_used_bytes": "used on device",
-    "peak_rss_bytes": "resident (host)",
-}
-
 
 FIDELITY = "fidelity"
 """Stands among the knobs that the points can be coloured by."""
 
 
 def chart_data(
-    measured: Sequence[Measurement], all_contents: Sequence[Content], advice: Advice
+    measured: Sequence[Measurement],
+    all_contents: Sequence[Content],
+    advice: Advice,
+    page: Mapping[str, Any],
 ) -> Mapping[str, Any]:
-    """Points, the frontiers of each amount of work, and the limit. Seconds and bytes.
+    """What nothing beats, and where those that ran out of memory stand. Bytes and rows.
 
     Args:
-        measured: The run's measurements.
+        measured: The run's measurements; the position of one is its row.
         all_contents: The same by what they are asked for.
         advice: The answer.
+        page: The page's own data (`sdbench.report.page_data`).
     """
-    plotted = [m for m in measured if m.latency_per_image and m.peak_memory_bytes is not None]
-    figures = _figures(plotted)
-    limit = advice.limits.memory_bytes
+    rows = {m.key: row for row, m in enumerate(measured)}
+    figures = [figure["name"] for figure in page["figures"]]
+    timed = [row for row, m in enumerate(measured) if _is_drawn(m)]
+    ran_out = _ran_out(measured, timed, advice)
     return {
-        "figures": [{"name": name, "label": _LABELS[name]} for name in figures],
-        "colour_by": _colour_by(plotted, advice),
-        "points": [_point(m, advice) for m in plotted],
-        "frontiers": [
-            {
-                "label": work_words(choice.work, advice.names),
-                "keys": {name: _frontier_keys(plotted, choice.work, name) for name in figures},
-            }
-            for choice in advice.by_work
-        ],
-        "unbeaten": {name: _unbeaten_keys(all_contents, name) for name in figures},
-        "interval_label": _interval_label(plotted),
-        "limit_bytes": limit,
-        "limit_label": f"limit {memory_limit_text(limit)}" if limit else None,
-        "has_fidelity": any(m.fidelity_score is not None for m in plotted),
-        "has_degenerate": any(m.is_degenerate for m in plotted),
-        "off_chart": len(measured) - len(plotted),
+        "has_points": bool(timed),
+        "is_large": len(timed) + len(ran_out["rows"]) > MOST_SVG,
+        "colour_by": _colour_by(measured, advice),
+        "unbeaten": {name: _unbeaten_rows(all_contents, name, rows) for name in figures},
+        "ran_out": ran_out,
+        "interval_label": _interval_label([measured[row] for row in timed]),
+        "has_fidelity": any(m.fidelity_score is not None for m in measured),
+        "has_degenerate": any(measured[row].is_degenerate for row in timed),
+        "off_chart": len(measured) - len(timed) - len(ran_out["rows"]),
     }
 
 
-def _figures(plotted: Sequence[Measurement]) -> list[str]:
-    """The figures that are known, the most telling one first.
-
-    That is the one which limits are compared with, unless it is the process's resident memory:
-    most of that is the libraries', the same for every configuration.
-    """
-    known = [name for name in _LABELS if any(_reader(name)(m) is not None for m in plotted)]
-    is_resident = all(m.peak_memory_figure == "peak_rss_bytes" for m in plotted)
-    if is_resident and "peak_allocated_bytes" in known:
-        known.sort(key=lambda name: name != "peak_allocated_bytes")
-    return known
+def _is_drawn(m: Measurement) -> bool:
+    return m.latency_per_image is not None and m.peak_memory_bytes is not None
 
 
 def _reader(figure: str) -> Callable[[Measurement], int | None]:
@@ -93,26 +65,21 @@ def _reader(figure: str) -> Callable[[Measurement], int | None]:
     return lambda m: m.memory_bytes(figure)
 
 
-def _frontier_keys(
-    plotted: Sequence[Measurement], work: Mapping[str, Any], figure: str
-) -> list[str]:
-    same = [m for m in plotted if all(m.knobs.get(k) == v for k, v in work.items())]
-    return [m.key for m in frontier_in_plane(same, _reader(figure))]
-
-
-def _unbeaten_keys(all_contents: Sequence[Content], figure: str) -> list[str]:
+def _unbeaten_rows(
+    all_contents: Sequence[Content], figure: str, rows: Mapping[str, int]
+) -> list[int]:
     """What no other beats in latency, memory and fidelity; nothing without a fidelity."""
     return [
-        m.key
+        rows[m.key]
         for content in all_contents
         if any(m.fidelity_score is not None for m in content.measured)
         for m in frontier(content.measured, _reader(figure))
     ]
 
 
-def _interval_label(plotted: Sequence[Measurement]) -> str:
+def _interval_label(timed: Sequence[Measurement]) -> str:
     """What the bars are: intervals of few samples have less than the nominal confidence."""
-    estimates = [m.latency_per_image for m in plotted if m.latency_per_image]
+    estimates = [m.latency_per_image for m in timed if m.latency_per_image]
     shown = [estimate for estimate in estimates if estimate.sample_count > 1]
     if all(estimate.is_confident for estimate in shown):
         return "95 % intervals"
@@ -120,42 +87,89 @@ def _interval_label(plotted: Sequence[Measurement]) -> str:
     return f"95 % intervals, those of few samples less: {confidence_text(lowest)} at least"
 
 
-def _colour_by(plotted: Sequence[Measurement], advice: Advice) -> list[str]:
+def _colour_by(measured: Sequence[Measurement], advice: Advice) -> list[str]:
     """The fidelity, where one is known, and knobs to colour by, the most telling first."""
-    known = [FIDELITY] if any(m.fidelity_score is not None for m in plotted) else []
+    known = [FIDELITY] if any(m.fidelity_score is not None for m in measured) else []
     first = [name for name in ("steps", "scheduler", "dtype") if name in advice.names]
     return list(dict.fromkeys([*known, *first, *advice.names]))
 
 
-def _point(m: Measurement, advice: Advice) -> dict[str, Any]:
-    latency = m.latency_per_image
-    assert latency is not None
-    has_interval = latency.sample_count > 1
+def _ran_out(
+    measured: Sequence[Measurement], timed: Sequence[int], advice: Advice
+) -> Mapping[str, Any]:
+    """The rows that ran out of memory or were predicted to, and where they are drawn.
+
+    Returns:
+        In columns: ``rows``; ``bytes``, the limit under which memory ran out, None where none is
+        known; ``beside``, the row whose latency stands in for the one that was never measured.
+    """
+    rows = [
+        row
+        for row, m in enumerate(measured)
+        if m.status is Status.OOM or m.status_word == RULED_OUT
+    ]
+    drawn = rows if timed else []
+    totals = {total for m in measured if m.record for total in _totals(m.record)}
+    device_bytes = max(totals, default=None)
     return {
-        "key": m.key,
-        "status": m.status_word,
-        "is_feasible": obstacle(m, advice.limits) is None,
-        "is_degenerate": bool(m.is_degenerate),
-        "is_recommended": advice.best.chosen is not None and m.key == advice.best.chosen.key,
-        "settings": [setting(name, m.knobs[name]) for name in advice.names if name in m.knobs],
-        "knobs": {
-            name: shortened(setting(name, m.knobs[name]), LONGEST_LABEL)
-            for name in advice.names
-            if name in m.knobs
-        },
-        "latency_s": latency.point,
-        "low_s": latency.low if has_interval else None,
-        "high_s": latency.high if has_interval else None,
-        "latency_text": f"{estimate_text(latency)} an image ({interval_text(latency)})",
-        "p95_text": f"p95 of a call {p95_text(m)}",
-        "fidelity": m.fidelity_score,
-        "fidelity_text": fidelity_text(m) or _unknown_fidelity(m),
-        "memory": {PEAK: m.peak_memory_bytes}
-        | {name: m.memory_bytes(name) for name in MEMORY_FIGURES},
-        "memory_text": {PEAK: format_bytes(m.peak_memory_bytes)}
-        | {name: format_bytes(m.memory_bytes(name)) for name in MEMORY_FIGURES},
+        "rows": drawn,
+        "bytes": [_limit_bytes(measured[row], advice, device_bytes) for row in drawn],
+        "beside": nearest(measured, drawn, timed, advice.names),
     }
 
 
-def _unknown_fidelity(m: Measurement) -> str:
-    return f"fidelity not known: {shortened(m.fidelity.reason or '')}"
+def _limit_bytes(m: Measurement, advice: Advice, device_bytes: int | None) -> int | None:
+    """What a configuration was allowed to use, or the device has."""
+    if advice.run_limit_bytes is not None:
+        return advice.run_limit_bytes
+    moment = m.record.out_of_memory if m.record else None
+    if moment is not None and moment.limit_bytes is not None:
+        return moment.limit_bytes
+    return next(_totals(m.record), device_bytes) if m.record else device_bytes
+
+
+def _totals(record: Record) -> Iterator[int]:
+    """The capacity of the device, as far as a record tells."""
+    if record.out_of_memory is not None and record.out_of_memory.total_bytes is not None:
+        yield record.out_of_memory.total_bytes
+    if record.device_memory is not None and record.device_memory.total_bytes.value is not None:
+        yield int(record.device_memory.total_bytes.value)
+
+
+def nearest(
+    measured: Sequence[Measurement],
+    wanted: Sequence[int],
+    among: Sequence[int],
+    names: Sequence[str],
+) -> list[int]:
+    """For each row of ``wanted`` the one of ``among`` that differs in the fewest knobs.
+
+    Of several the first in the plan. Sets of rows are the bits of whole numbers, since comparing
+    each row with each other takes minutes for ten thousand of them.
+
+    Args:
+        measured: The run's measurements.
+        wanted: Rows.
+        among: Rows; at least one where ``wanted`` has any.
+        names: The knobs that count.
+    """
+    having: dict[tuple[str, str], int] = {}
+    for row in among:
+        for asked in _settings(measured[row], names):
+            having[asked] = having.get(asked, 0) | 1 << row
+    everything = sum(1 << row for row in among)
+    found = []
+    for row in wanted:
+        agreeing = [everything]  # those that agree in at least 0, 1, 2, ... knobs
+        for asked in _settings(measured[row], names):
+            same = having.get(asked, 0)
+            agreeing.append(0)
+            for number in range(len(agreeing) - 1, 0, -1):
+                agreeing[number] |= agreeing[number - 1] & same
+        best = next(rows for rows in reversed(agreeing) if rows)
+        found.append((best & -best).bit_length() - 1)
+    return found
+
+
+def _settings(m: Measurement, names: Sequence[str]) -> list[tuple[str, str]]:
+    return [(name, canonical_json(m.knobs[name])) for name in names if name in m.knobs]

@@ -9,8 +9,9 @@ from sdbench.analysis.measurement import Measurement
 from sdbench.analysis.wording import estimate_text, interval_text, score_text
 from sdbench.knobs.registry import KNOBS
 from sdbench.report.cells import DASH, Cell, Column, told_here, words_cell
-from sdbench.report.memory_columns import MEMORY_COLUMNS, PEAK_MEMORY
+from sdbench.report.memory_columns import ALLOCATED, MEMORY_COLUMNS, PEAK_MEMORY
 from sdbench.results.fidelity import Fidelity
+from sdbench.results.figure import Origin
 from sdbench.results.table import attention_processors, scheduler_class
 from sdbench.statistics import Estimate
 
@@ -31,7 +32,8 @@ def knob_column(name: str) -> Column:
 def _estimate_cell(estimate: Estimate | None) -> Cell:
     if estimate is None:
         return Cell(DASH)
-    return Cell(estimate_text(estimate), estimate.point, interval_text(estimate))
+    text, interval = estimate_text(estimate), interval_text(estimate)
+    return Cell(text, estimate.point, interval, origin=Origin.MEASURED)
 
 
 def _score_column(label: str, score: Callable[[Fidelity], float | None], hint: str) -> Column:
@@ -39,7 +41,7 @@ def _score_column(label: str, score: Callable[[Fidelity], float | None], hint: s
         detail = "degenerate" if m.is_degenerate else None
         value = score(m.fidelity)
         if value is not None:
-            return Cell(score_text(value), value, detail)
+            return Cell(score_text(value), value, detail, origin=Origin.MEASURED)
         return Cell(DASH, detail=detail, remark=told_here(m, m.fidelity.reason))
 
     return Column(label, cell, hint=hint)
@@ -50,7 +52,12 @@ def _numerical_cell(m: Measurement) -> Cell:
     if agreement is None:
         reason = m.fidelity.numerical_reason or m.fidelity.reason
         return Cell(DASH, remark=told_here(m, reason))
-    return Cell(f"{agreement.median_psnr_db:.1f} dB", agreement.median_psnr_db)
+    psnr_db = agreement.median_psnr_db
+    return Cell(f"{psnr_db:.1f} dB", psnr_db, origin=Origin.MEASURED)
+
+
+def _p95_cell(m: Measurement) -> Cell:
+    return Cell(DASH) if m.p95_s is None else Cell(p95_text(m), m.p95_s, origin=Origin.MEASURED)
 
 
 def _samples_cell(m: Measurement) -> Cell:
@@ -75,6 +82,7 @@ MEASURED_COLUMNS = (
         hint=f"median of the timed calls over the images of a call, and its {_INTERVAL}",
     ),
     PEAK_MEMORY,
+    ALLOCATED,
     _score_column(
         "fidelity",
         lambda fidelity: fidelity.score,
@@ -84,25 +92,26 @@ MEASURED_COLUMNS = (
     _score_column(
         "worst picture",
         lambda fidelity: fidelity.worst_score,
-        "the fidelity of the picture that is furthest from the converged one",
+        "the fidelity of the picture that is furthest from the converged one: what a fidelity "
+        "limit is held against",
     ),
     Column(
-        "numerical error",
-        _numerical_cell,
-        hint="agreement with the same sampler in fp32 with every saving off, as PSNR: more is "
-        "nearer, and 58.9 dB is the most that 8 bits tell",
+        "p95 of a call",
+        _p95_cell,
+        hint="95th percentile of the timed calls: what a latency limit is held against",
     ),
     Column(
         "latency of a call",
         lambda m: _estimate_cell(m.latency),
         hint=f"median of the timed calls, and its {_INTERVAL}",
     ),
-    Column(
-        "p95 of a call",
-        lambda m: Cell(p95_text(m), m.p95_s),
-        hint="95th percentile of the timed calls",
-    ),
     *MEMORY_COLUMNS,
+    Column(
+        "numerical error",
+        _numerical_cell,
+        hint="agreement with the same sampler in fp32 with every saving off, as PSNR: more is "
+        "nearer, and 58.9 dB is the most that 8 bits tell",
+    ),
     Column("samples", _samples_cell, hint="timed calls that the estimate rests on"),
     Column("stopped", _stop_cell, is_number=False, hint="why no further sample was taken"),
     Column(

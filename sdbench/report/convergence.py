@@ -4,51 +4,25 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sdbench.analysis.advice import Advice
 from sdbench.analysis.feasibility import fidelity_limit_text
 from sdbench.analysis.measurement import Measurement
-from sdbench.analysis.wording import count, estimate_text, score_text, setting, settings
+from sdbench.analysis.wording import count, estimate_text, setting, settings
 from sdbench.jsontypes import JsonValue, canonical_json
 from sdbench.knobs.base import Effect
 from sdbench.knobs.registry import KNOBS
 from sdbench.report.contents import Content, Drawn, with_effect
+from sdbench.report.heat_map import HeatMap, Line, heat_map, steps_of, steps_order
 from sdbench.report.tiles import scores_text
 
 LEAST_POINTS = 2
 """Fewer make no line."""
 
-
-@dataclass(frozen=True, slots=True)
-class StepsCell:
-    """What one scheduler reaches with one number of steps.
-
-    Attributes:
-        score: The fidelity, or a dash.
-        figures: Distance, evaluations, latency.
-        is_degenerate: Whether a picture is of one colour or not finite.
-    """
-
-    score: str
-    figures: tuple[str, ...]
-    is_degenerate: bool
-
-
-@dataclass(frozen=True, slots=True)
-class SchedulerRow:
-    """One scheduler's way to the converged image.
-
-    Attributes:
-        label: The scheduler, and the arithmetic where that is not the plain one.
-        cells: One for each number of steps; None where it was not measured.
-        reason: Why it has no fidelity at all; None where it has one.
-    """
-
-    label: str
-    cells: tuple[StepsCell | None, ...]
-    reason: str | None
+MOST_OTHERS = 400
+"""Points of other arithmetic that a chart shows; more hide each other."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,30 +32,41 @@ class Convergence:
     Attributes:
         title: What sets this content apart; empty where there is one alone.
         reference: The facts of what the pictures are held against, in sentences.
-        steps: The numbers of steps, as people say them, fewest first.
-        rows: A row for each scheduler.
-        lines: For the chart: for each scheduler its points of the best-agreeing arithmetic, and
-            the others.
+        shared: What holds for all schedulers unless their label says otherwise: options, and the
+            arithmetic; in words.
+        map: Schedulers by numbers of steps, in the arithmetic of the recommendation where a
+            scheduler was measured in it, and otherwise in the one that agrees best with fp32.
+        lines: For the chart: for each scheduler its points of that arithmetic, and the others.
+        left_out: Points of other arithmetic that are not drawn, since they would hide each other.
         has_chart: Whether there are points enough to draw.
         absence: Why no picture has a fidelity; None where one has.
     """
 
     title: str
     reference: str | None
-    steps: tuple[str, ...]
-    rows: tuple[SchedulerRow, ...]
+    shared: tuple[str, ...]
+    map: HeatMap
     lines: tuple[Mapping[str, Any], ...]
+    left_out: int
     has_chart: bool
     absence: str | None
 
 
-def convergences(all_contents: Sequence[Content], advice: Advice) -> tuple[Convergence, ...]:
-    """How the contents of a run converge, each that has points enough or a reason to tell."""
+def convergences(
+    all_contents: Sequence[Content], advice: Advice, positions: Mapping[str, int]
+) -> tuple[Convergence, ...]:
+    """How the contents of a run converge, each that has points enough or a reason to tell.
+
+    Args:
+        all_contents: The run's contents.
+        advice: Its answer.
+        positions: The position of each configuration in the plan, by key.
+    """
     drawn = [content for content in all_contents if content.drawn]
     has_any = any(content.scored for content in drawn)
-    styles = list(dict.fromkeys(_scheduler(one.fastest) for c in drawn for one in c.drawn))
+    schedulers = _Schedulers.of([one.fastest for content in drawn for one in content.drawn])
     return tuple(
-        _convergence(content, advice, styles)
+        _convergence(content, advice, schedulers, positions)
         for content in drawn
         if len(content.scored) >= LEAST_POINTS or not content.scored or not has_any
     )
@@ -97,31 +82,101 @@ def convergence_chart(shown: Sequence[Convergence], advice: Advice) -> Mapping[s
     }
 
 
-def _convergence(content: Content, advice: Advice, styles: Sequence[str]) -> Convergence:
+@dataclass(frozen=True, slots=True)
+class _Schedulers:
+    """The schedulers of a run, numbered, with labels that are short and differ.
+
+    Attributes:
+        styles: A number for each scheduler, by its value as JSON.
+        labels: Its name, and the options that not all have.
+        options: The options that all have; None where there are none.
+    """
+
+    styles: Mapping[str, int]
+    labels: Mapping[str, str]
+    options: str | None
+
+    @classmethod
+    def of(cls, measured: Sequence[Measurement]) -> _Schedulers:
+        values = {canonical_json(value): value for value in map(_scheduler, measured)}
+        mappings = [value for value in values.values() if isinstance(value, dict)]
+        shared: dict[str, JsonValue] = {}
+        if len(mappings) == len(values) > 1:
+            shared = {
+                name: value
+                for name, value in mappings[0].items()
+                if name != "name" and all(one.get(name, _ABSENT) == value for one in mappings)
+            }
+        return cls(
+            styles={key: style for style, key in enumerate(values)},
+            labels={key: setting("scheduler", _without(v, shared)) for key, v in values.items()},
+            options=", ".join(f"{name}={value}" for name, value in shared.items()) or None,
+        )
+
+
+_ABSENT = object()
+
+
+def _without(value: JsonValue, shared: Mapping[str, JsonValue]) -> JsonValue:
+    if not isinstance(value, dict):
+        return value
+    kept = {name: option for name, option in value.items() if name not in shared}
+    return kept["name"] if set(kept) == {"name"} else kept
+
+
+def _convergence(
+    content: Content, advice: Advice, schedulers: _Schedulers, positions: Mapping[str, int]
+) -> Convergence:
     by_scheduler: dict[str, list[Drawn]] = {}
     for one in content.drawn:
-        by_scheduler.setdefault(_scheduler(one.fastest), []).append(one)
+        by_scheduler.setdefault(canonical_json(_scheduler(one.fastest)), []).append(one)
     numerics = with_effect(advice.names, Effect.NUMERICS)
+    chosen = advice.best.chosen
+    preferred = None if chosen is None else _values(chosen, numerics)
     curves = [
-        _Curve.of(scheduler, drawn, numerics, styles.index(scheduler))
-        for scheduler, drawn in by_scheduler.items()
+        _Curve.of(schedulers.labels[key], schedulers.styles[key], drawn, numerics, preferred)
+        for key, drawn in by_scheduler.items()
     ]
-    steps = sorted({_steps(one.fastest) for one in content.drawn}, key=_steps_order)
+    usual, curves = _with_arithmetic(curves, numerics)
+    lines = [Line(curve.label, curve.drawn_style, curve.line) for curve in curves]
     scored = content.scored
+    others = sum(map(_is_scored, (one for curve in curves for one in curve.others)))
+    every = max(1, -(-others // MOST_OTHERS))
+    shown = [curve.to_json(every, positions) for curve in curves if curve.is_scored]
     return Convergence(
         title=content.title,
         reference=_reference_sentences(content),
-        steps=tuple(setting("steps", value) for value in steps),
-        rows=tuple(curve.row(steps) for curve in curves),
-        lines=tuple(curve.to_json() for curve in curves if curve.is_scored),
+        shared=tuple(filter(None, (schedulers.options, usual))),
+        map=heat_map(lines, advice.limits, positions, advice.names),
+        lines=tuple(shown),
+        left_out=0 if every == 1 else others - sum(len(one["others"]) for one in shown),
         has_chart=len(scored) >= LEAST_POINTS,
         absence=None if scored else _absence(content),
     )
 
 
+def _with_arithmetic(
+    curves: Sequence[_Curve], numerics: Sequence[str]
+) -> tuple[str | None, list[_Curve]]:
+    """The arithmetic of most curves in words, and the curves with labels that say how they differ.
+
+    None where all are in the plain arithmetic, or where the run has but one.
+    """
+    firsts = [curve.line[0].fastest for curve in curves]
+    counted = Counter(_values(m, numerics) for m in firsts)
+    common = next(m for m in firsts if _values(m, numerics) == counted.most_common(1)[0][0])
+    told = []
+    for curve, m in zip(curves, firsts, strict=True):
+        differing = [name for name in numerics if m.knobs.get(name) != common.knobs.get(name)]
+        words = f"{curve.label}, {settings(m.knobs, differing)}" if differing else curve.label
+        told.append(replace(curve, label=words))
+    is_told = bool(numerics) and not (_is_plain(common) and len(counted) == 1)
+    return settings(common.knobs, numerics) if is_told else None, told
+
+
 @dataclass(frozen=True, slots=True)
 class _Curve:
-    """One scheduler's pictures: those of the best-agreeing arithmetic, and the others."""
+    """One scheduler's pictures: those of the arithmetic that is shown, and the others."""
 
     label: str
     style: int
@@ -131,54 +186,53 @@ class _Curve:
 
     @classmethod
     def of(
-        cls, scheduler: str, drawn: Sequence[Drawn], numerics: Sequence[str], style: int
+        cls,
+        scheduler: str,
+        style: int,
+        drawn: Sequence[Drawn],
+        numerics: Sequence[str],
+        preferred: str | None,
     ) -> _Curve:
         groups: dict[str, list[Drawn]] = {}
         for one in drawn:
             groups.setdefault(_values(one.fastest, numerics), []).append(one)
-        line = max(groups.values(), key=_agreement)
-        line.sort(key=lambda one: _steps_order(_steps(one.fastest)))
-        first = line[0].fastest
-        label = scheduler if _is_plain(first) else f"{scheduler}, {settings(first.knobs, numerics)}"
-        others = [one for one in drawn if one not in line]
-        return cls(label if numerics else scheduler, style, line, others, numerics)
+        best = max(groups, key=lambda values: _agreement(groups[values]))
+        of_line = best if preferred is None or preferred not in groups else preferred
+        line = sorted(groups.pop(of_line), key=lambda one: steps_order(steps_of(one)))
+        others = [one for group in groups.values() for one in group]
+        return cls(scheduler, style, line, others, numerics)
+
+    @property
+    def drawn_style(self) -> int | None:
+        """Number of its line in the chart; None where no point of it has a fidelity."""
+        return self.style if any(map(_is_scored, self.line)) else None
 
     @property
     def is_scored(self) -> bool:
         return any(_is_scored(one) for one in (*self.line, *self.others))
 
-    def row(self, steps: Sequence[JsonValue]) -> SchedulerRow:
-        cells = {canonical_json(_steps(one.fastest)): _cell(one.fastest) for one in self.line}
-        reasons = [one.fastest.fidelity.reason for one in self.line if not _is_scored(one)]
-        return SchedulerRow(
-            self.label,
-            tuple(cells.get(canonical_json(value)) for value in steps),
-            None if any(map(_is_scored, self.line)) else next(filter(None, reasons), None),
-        )
-
-    def to_json(self) -> Mapping[str, Any]:
+    def to_json(self, every: int, positions: Mapping[str, int]) -> Mapping[str, Any]:
+        """The line, and each ``every``-th of the other points."""
+        others = [one for one in self.others if _is_scored(one)]
         return {
             "label": self.label,
             "style": self.style,
-            "points": [self._point(one) for one in self.line if _is_scored(one)],
-            "others": [self._point(one) for one in self.others if _is_scored(one)],
+            "points": [self._point(one, positions) for one in self.line if _is_scored(one)],
+            "others": [self._point(one, positions) for one in others[::every]],
         }
 
-    def _point(self, drawn: Drawn) -> Mapping[str, Any]:
+    def _point(self, drawn: Drawn, positions: Mapping[str, int]) -> Mapping[str, Any]:
         m = drawn.fastest
         latency = m.latency_per_image
         words = settings(m.knobs, ("scheduler", "steps", *self.numerics))
         return {
+            "row": positions[m.key],
             "score": m.fidelity_score,
             "evaluations": m.fidelity.denoiser_evaluations,
             "latency_s": latency.point if latency else None,
             "is_degenerate": bool(m.is_degenerate),
             "texts": [words, scores_text(m.fidelity), *_figures(m), *_degenerate(m)],
         }
-
-
-def _cell(m: Measurement) -> StepsCell:
-    return StepsCell(score_text(m.fidelity_score), _figures(m), bool(m.is_degenerate))
 
 
 def _figures(m: Measurement) -> tuple[str, ...]:
@@ -216,17 +270,8 @@ def _values(m: Measurement, names: Sequence[str]) -> str:
     return canonical_json({name: m.knobs.get(name) for name in names})
 
 
-def _scheduler(m: Measurement) -> str:
-    return setting("scheduler", m.knobs.get("scheduler", KNOBS["scheduler"].neutral))
-
-
-def _steps(m: Measurement) -> JsonValue:
-    return m.knobs.get("steps")
-
-
-def _steps_order(value: JsonValue) -> float:
-    """Sorts the fewest steps first; the pipeline's own number (None) last."""
-    return value if isinstance(value, (int, float)) else float("inf")
+def _scheduler(m: Measurement) -> JsonValue:
+    return m.knobs.get("scheduler", KNOBS["scheduler"].neutral)
 
 
 def _reference_sentences(content: Content) -> str | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from functools import cache
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -13,12 +14,54 @@ from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
 from sdbench.report.files import write_atomically
+from sdbench.report.glossary import GLOSSARY
+from sdbench.report.table_data import table_data
 from sdbench.report.view import report_view
 from sdbench.results.store import Run
 
 _TEMPLATES = "templates"
-_STYLES = ("report.css", "pictures.css")
-_SCRIPTS = ("report.js", "scatter.js", "convergence.js")
+_STYLES = (
+    "report.css",
+    "glossary.css",
+    "chart.css",
+    "table.css",
+    "answer.css",
+    "pictures.css",
+    "memory_map.css",
+    "stages.css",
+    "heat_map.css",
+    "waterfall.css",
+    "noise.css",
+    "evidence.css",
+    "only_chart.css",
+)
+_SCRIPTS = (
+    "report.js",
+    "only_chart.js",
+    "glossary.js",
+    "words.js",
+    "rows.js",
+    "feasibility.js",
+    "relaxing.js",
+    "engine.js",
+    "sentences.js",
+    "gain.js",
+    "reasons.js",
+    "quantities.js",
+    "state.js",
+    "answer.js",
+    "limits.js",
+    "scatter.js",
+    "table.js",
+    "tiles.js",
+    "memory_map.js",
+    "convergence.js",
+    "heat_map.js",
+    "waterfall.js",
+    "noise.js",
+    "contents.js",
+    "start.js",
+)
 """One script on the page; the later files use what the first one declares."""
 
 
@@ -37,13 +80,16 @@ def html(run: Run) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.globals["glossary"] = GLOSSARY
     view = report_view(run)
     return environment.get_template("report.html.j2").render(
         view=view,
         charts=island({"scatter": view.chart, "convergence": view.convergence_chart}),
+        page=island(view.page),
+        table=island(table_data(view.table)),
         style=Markup("").join(map(_own_text, _STYLES)),
         script=Markup("").join(map(_own_text, _SCRIPTS)),
-        plotly=Markup(get_plotlyjs()),
+        plotly=_plotly(),
     )
 
 
@@ -55,7 +101,14 @@ def island(data: Mapping[str, Any]) -> Markup:
     return Markup(text)
 
 
+@cache
 def _own_text(name: str) -> Markup:
     """A file of this package, which needs no escaping."""
     folder = resources.files("sdbench.report") / _TEMPLATES
     return Markup((folder / name).read_text(encoding="utf-8"))
+
+
+@cache
+def _plotly() -> Markup:
+    """Plotly's script, as its package has it."""
+    return Markup(get_plotlyjs())

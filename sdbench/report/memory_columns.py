@@ -29,14 +29,16 @@ def _predicted_cell(m: Measurement) -> Cell:
         return Cell(DASH)
     cell = figure_cell(m.record.predicted_allocated_bytes)
     error = m.record.prediction_error_ratio
-    return cell if error is None else replace(cell, detail=f"{cell.detail}, {error:+.1%}")
+    return cell if error is None else replace(cell, detail=f"{error:+.1%}")
 
 
 def _peak_cell(m: Measurement) -> Cell:
     name = m.peak_memory_figure
-    if name is None:
-        return Cell(DASH)
-    return Cell(format_bytes(m.peak_memory_bytes), m.peak_memory_bytes, FIGURE_WORDS[name])
+    return (
+        Cell(DASH)
+        if name is None
+        else replace(figure_cell(m.memory[name]), detail=FIGURE_WORDS[name])
+    )
 
 
 def _stage_cell(m: Measurement) -> Cell:
@@ -68,7 +70,7 @@ def _energy_cell(m: Measurement) -> Cell:
     energy = m.record.energy_per_image_joules
     if energy.value is None:
         return Cell(DASH, remark=told_here(m, energy.reason))
-    return Cell(f"{energy.value:.3g} J", energy.value, remark=energy.reason)
+    return Cell(f"{energy.value:.3g} J", energy.value, remark=energy.reason, origin=energy.origin)
 
 
 PEAK_MEMORY = Column(
@@ -78,21 +80,26 @@ PEAK_MEMORY = Column(
 )
 """The figure that a memory limit is held against."""
 
+ALLOCATED, RESERVED, ON_DEVICE, RESIDENT = (
+    _memory_column(name, label, hint)
+    for name, label, hint in zip(
+        MEMORY_FIGURES,
+        ("allocated", "reserved", "used on device", "resident (host)"),
+        (
+            "peak of live tensor bytes",
+            "peak that the allocator held of the device",
+            "peak that the worker added to the device's use, with its context and libraries",
+            "peak resident memory of the worker process on the host",
+        ),
+        strict=True,
+    )
+)
+"""The memory figures of a record."""
+
 MEMORY_COLUMNS = (
-    *(
-        _memory_column(name, label, hint)
-        for name, label, hint in zip(
-            MEMORY_FIGURES,
-            ("allocated", "reserved", "used on device", "resident (host)"),
-            (
-                "peak of live tensor bytes",
-                "peak that the allocator held of the device",
-                "peak that the worker added to the device's use, with its context and libraries",
-                "peak resident memory of the worker process on the host",
-            ),
-            strict=True,
-        )
-    ),
+    RESERVED,
+    ON_DEVICE,
+    RESIDENT,
     Column(
         "allocated, predicted",
         _predicted_cell,
@@ -123,4 +130,4 @@ MEMORY_COLUMNS = (
         hint="energy that the device took during the timed calls, for each image",
     ),
 )
-"""The columns on memory and energy, in order."""
+"""The columns on memory and energy beside the peak and what is allocated, in order."""

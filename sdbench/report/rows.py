@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import repeat
 
 from sdbench.analysis.advice import Advice
+from sdbench.analysis.feasibility import memory_limit_text
 from sdbench.analysis.measurement import Measurement
 from sdbench.analysis.memory_advice import memory_advice
+from sdbench.analysis.wording import FIGURE_WORDS
 from sdbench.knobs.registry import KNOBS
 from sdbench.report.cells import DASH, Cell, Column
 from sdbench.report.columns import MEASURED_COLUMNS, knob_column
+from sdbench.report.memory_columns import PEAK_MEMORY
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,38 +59,56 @@ class TableView:
         columns: What varies or was measured.
         rows: The configurations in the order of the plan.
         shared: What would be the same in every row.
-        remarks: Reasons and remarks that cells refer to by number.
     """
 
     columns: tuple[Column, ...]
     rows: tuple[Row, ...]
     shared: tuple[Shared, ...]
-    remarks: tuple[str, ...]
 
 
 def table_view(measured: Sequence[Measurement], advice: Advice) -> TableView:
     """The table of all configurations."""
-    columns = [knob_column(name) for name in advice.names]
+    shown = [
+        (column, [column.cell(m) for m in measured]) for column in map(knob_column, advice.names)
+    ]
     shared = list(_shared_knobs(measured, advice.names))
+    is_timed = [m.latency is not None for m in measured]
     for column in MEASURED_COLUMNS:
-        told = _said_once(column, measured)
+        cells = [column.cell(m) for m in measured]
+        told = _said_once(column, [c for c, timed in zip(cells, is_timed, strict=True) if timed])
         if told is None:
-            columns.append(column)
+            is_peak = column is PEAK_MEMORY
+            shown.append(_of_one_figure(column, cells, advice) if is_peak else (column, cells))
         elif told.text:
             shared.append(told)
-    remarks: dict[str, int] = {}
+    chosen = advice.best.chosen
+    cells_of_rows = zip(*(cells for _, cells in shown), strict=True) if shown else repeat(())
     rows = tuple(
         Row(
             m.key,
             position,
             m.status_word,
-            advice.best.chosen is not None and m.key == advice.best.chosen.key,
-            tuple(_numbered(column.cell(m), remarks) for column in columns),
+            chosen is not None and m.key == chosen.key,
+            tuple(cells),
             _reason(m),
         )
-        for position, m in enumerate(measured, start=1)
+        for position, (m, cells) in enumerate(zip(measured, cells_of_rows, strict=False), start=1)
     )
-    return TableView(tuple(columns), rows, tuple(shared), tuple(remarks))
+    return TableView(tuple(column for column, _ in shown), rows, tuple(shared))
+
+
+def _of_one_figure(column: Column, cells: list[Cell], advice: Advice) -> tuple[Column, list[Cell]]:
+    """The column of peaks: where all are of one figure, the heading says which."""
+    figures = {cell.detail for cell in cells if cell.detail is not None}
+    if len(figures) != 1:
+        return column, cells
+    figure = figures.pop()
+    hint = column.hint
+    if figure == FIGURE_WORDS["peak_rss_bytes"] and advice.run_limit_bytes is not None:
+        limit = memory_limit_text(advice.run_limit_bytes)
+        hint = f"{hint}; the run's own limit of {limit} is of tensor bytes instead (allocated)"
+    told = replace(column, label=f"{column.label}, {figure}", hint=hint)
+    return told, [replace(cell, detail=None) for cell in cells]
 
 
 def _shared_knobs(measured: Sequence[Measurement], varying: Sequence[str]) -> list[Shared]:
@@ -98,9 +120,8 @@ def _shared_knobs(measured: Sequence[Measurement], varying: Sequence[str]) -> li
     ]
 
 
-def _said_once(column: Column, measured: Sequence[Measurement]) -> Shared | None:
-    """What all measured rows say in a column of words, or why none has a figure; else None."""
-    cells = [column.cell(m) for m in measured if m.latency is not None]
+def _said_once(column: Column, cells: Sequence[Cell]) -> Shared | None:
+    """What all timed rows say in a column of words, or why none has a figure; else None."""
     texts = {cell.text for cell in cells}
     if not cells or texts == {DASH}:
         reasons = dict.fromkeys(cell.remark for cell in cells if cell.remark)
@@ -108,12 +129,6 @@ def _said_once(column: Column, measured: Sequence[Measurement]) -> Shared | None
     if not column.is_number and len(texts) == 1 and len(cells) > 1:
         return Shared(column.label, texts.pop())
     return None
-
-
-def _numbered(cell: Cell, remarks: dict[str, int]) -> Cell:
-    if cell.remark is None:
-        return cell
-    return replace(cell, remark_number=remarks.setdefault(cell.remark, len(remarks) + 1))
 
 
 def _reason(m: Measurement) -> str:

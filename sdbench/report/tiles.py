@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from sdbench.analysis.advice import Advice
@@ -42,6 +42,8 @@ class Tile:
     """One set of pictures.
 
     Attributes:
+        row: Position in the plan of the fastest configuration that draws it.
+        rows: Positions of all configurations that draw it.
         settings: What changes the picture, in words.
         is_recommended: Whether the report's answer draws it.
         shots: Its first picture and its worst one, which may be the same.
@@ -50,6 +52,8 @@ class Tile:
         marks: What is wrong with it, or why it has no score.
     """
 
+    row: int
+    rows: tuple[int, ...]
     settings: str
     is_recommended: bool
     shots: tuple[Shot, ...]
@@ -81,11 +85,20 @@ class TileGroup:
     remark: str | None
 
 
-def tile_groups(all_contents: Sequence[Content], advice: Advice, album: Album) -> list[TileGroup]:
-    """The pictures of a run, content by content; nothing where none were kept."""
+def tile_groups(
+    all_contents: Sequence[Content], advice: Advice, album: Album, positions: Mapping[str, int]
+) -> list[TileGroup]:
+    """The pictures of a run, content by content; nothing where none were kept.
+
+    Args:
+        all_contents: The run's configurations by what they are asked for.
+        advice: The answer.
+        album: The run's pictures.
+        positions: The position of each configuration in the plan, by key.
+    """
     kept = [content for content in all_contents if any(map(_has_pictures, content.drawn))]
     most = max(LEAST_TILES, MOST_TILES // max(1, len(kept)))
-    return [_group(content, advice, album, most) for content in kept]
+    return [_group(content, advice, album, most, positions) for content in kept]
 
 
 def subject_text(fidelity: Fidelity, position: int) -> str:
@@ -121,14 +134,17 @@ def _has_pictures(drawn: Drawn) -> bool:
     return bool(drawn.fastest.fidelity.pictures)
 
 
-def _group(content: Content, advice: Advice, album: Album, most: int) -> TileGroup:
+def _group(
+    content: Content, advice: Advice, album: Album, most: int, positions: Mapping[str, int]
+) -> TileGroup:
     drawn = sorted(filter(_has_pictures, content.drawn), key=_order)
     chosen = advice.best.chosen
     ours = [chosen is not None and any(m.key == chosen.key for m in one.measured) for one in drawn]
+    spread = _spread(len(drawn), most)
     shown = [
         (one, is_ours)
         for position, (one, is_ours) in enumerate(zip(drawn, ours, strict=True))
-        if is_ours or position in _spread(len(drawn), most)
+        if is_ours or position in spread
     ]
     fidelity = next(
         (one.fastest.fidelity for one in drawn if one.fastest.fidelity.reference),
@@ -141,7 +157,9 @@ def _group(content: Content, advice: Advice, album: Album, most: int) -> TileGro
         subject=subject_text(fidelity, 0),
         reference=reference_picture(fidelity, 0, album),
         reference_words=reference_text(fidelity),
-        tiles=tuple(_tile(one, advice, album, is_ours, remark) for one, is_ours in shown),
+        tiles=tuple(
+            _tile(one, advice, album, is_ours, remark, positions) for one, is_ours in shown
+        ),
         left_out=len(drawn) - len(shown),
         remark=remark,
     )
@@ -163,13 +181,20 @@ def _spread(number: int, most: int) -> set[int]:
 
 
 def _tile(
-    drawn: Drawn, advice: Advice, album: Album, is_recommended: bool, told_once: str | None
+    drawn: Drawn,
+    advice: Advice,
+    album: Album,
+    is_recommended: bool,
+    told_once: str | None,
+    positions: Mapping[str, int],
 ) -> Tile:
     m, fidelity = drawn.fastest, drawn.fastest.fidelity
     words = settings(m.knobs, with_effect(advice.names, Effect.SAMPLER, Effect.NUMERICS))
     worst = 0 if fidelity.worst_picture is None else fidelity.worst_picture
     kinds = {0: "first worst"} if worst == 0 else {0: "first", worst: "worst"}
     return Tile(
+        row=positions[m.key],
+        rows=tuple(positions[one.key] for one in drawn.measured),
         settings=words,
         is_recommended=is_recommended,
         shots=tuple(

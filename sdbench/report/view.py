@@ -2,33 +2,39 @@
 
 from __future__ import annotations
 
-import json
+import shlex
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from sdbench.analysis.advice import Advice, Choice, figures, p95_text
 from sdbench.analysis.feasibility import STATUS_WORDS
 from sdbench.analysis.measurement import Measurement, measurements
-from sdbench.analysis.reasons import work_words
-from sdbench.analysis.recommend import recommend_for_run
-from sdbench.analysis.wording import estimate_text, score_text, settings
-from sdbench.jsontypes import canonical_json
+from sdbench.analysis.reasons import confirmation, work_words
+from sdbench.analysis.recommend import recommend_for_run, torch_device
+from sdbench.analysis.relaxing_words import relaxations_lines
+from sdbench.analysis.wording import estimate_text, joined, score_text, settings
 from sdbench.report.answer import AnswerPictures, answer_pictures
 from sdbench.report.chart import chart_data
 from sdbench.report.contents import contents
 from sdbench.report.convergence import Convergence, convergence_chart, convergences
+from sdbench.report.documents import documents
+from sdbench.report.evidence import Evidence, evidence
+from sdbench.report.memory import MemoryView, memory_view
+from sdbench.report.noise import NoiseView, noise_view
+from sdbench.report.page_data import page_data
 from sdbench.report.pictures import Album
 from sdbench.report.rows import Shared, TableView, table_view
-from sdbench.report.stages import StageBar, stage_bar
+from sdbench.report.stages import Stages, stages
 from sdbench.report.tiles import TileGroup, tile_groups
+from sdbench.report.waterfall import WaterfallView, waterfall_view
 from sdbench.results.record import Status
 from sdbench.results.store import Run
+from sdbench.suite.defaults import default_configurations
+from sdbench.suite.load import suite_from_json
 from sdbench.units import format_bytes
-
-Pairs = tuple[tuple[str, str], ...]
-"""Names with what is said of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,21 +90,26 @@ class ReportView:
         pictures: The pictures beside the answer, or None where nothing was chosen.
         choices: The choice for each amount of work.
         ties: The headline's ties, in words with their figures.
-        nearest_miss: Where nothing qualifies, the nearest miss in words with its figures.
+        relaxing: What relaxing each limit buys, a line each.
+        confirmation: Whether the chosen one was measured again on fresh rounds; empty where none
+            was.
+        nearest_miss: Where nothing qualifies, the nearest miss in words with its figures, and what
+            it misses.
         total: Configurations that were planned, or measured beyond the plan.
         counts: How the configurations ended, the most frequent first.
         missing: Configurations without a record; the run is incomplete where it is above zero.
         shared: What holds for all configurations, and so is said once.
         table: All configurations.
         stages: Where the time of a call goes, or None where no stage was timed.
-        chart: What the scatter of latency and memory shows, as JSON.
+        page: What the page computes the answer from, as JSON.
+        chart: What the scatter of latency and memory shows beside that, as JSON.
+        memory: What fits into memory, or None where that limits nothing.
         tiles: What the settings do to the picture, content by content.
         convergences: What more steps buy, content by content.
         convergence_chart: What the charts of that show, as JSON.
-        fingerprint: What must be equal for two runs to be comparable.
-        environment: Versions, command line, commit.
-        protocol: How each configuration was measured.
-        suite_json: The suite as resolved.
+        waterfall: What each change from the default gains, or None where there is none to show.
+        noise: How far latencies can be trusted, or None where nothing was timed.
+        evidence: Device, versions, command line, protocol.
     """
 
     name: str
@@ -109,33 +120,45 @@ class ReportView:
     pictures: AnswerPictures | None
     choices: tuple[ChoiceView, ...]
     ties: tuple[str, ...]
+    relaxing: tuple[str, ...]
+    confirmation: str
     nearest_miss: str | None
     total: int
     counts: tuple[StatusCount, ...]
     missing: int
     shared: tuple[Shared, ...]
     table: TableView
-    stages: StageBar | None
+    stages: Stages | None
+    page: Mapping[str, Any]
     chart: Mapping[str, Any]
+    memory: MemoryView | None
     tiles: tuple[TileGroup, ...]
     convergences: tuple[Convergence, ...]
     convergence_chart: Mapping[str, Any]
-    fingerprint: Pairs
-    environment: Pairs
-    protocol: Pairs
-    suite_json: str
+    waterfall: WaterfallView | None
+    noise: NoiseView | None
+    evidence: Evidence
 
 
 def report_view(run: Run) -> ReportView:
     """All that a report of a run shows."""
     advice = recommend_for_run(run)
     measured = measurements(run)
+    suite = suite_from_json(run.info.suite)
     best = advice.best
     shown = table_view(measured, advice)
     miss = best.nearest_miss
     album = Album(run.folder)
     all_contents = contents(measured, advice.names)
-    converging = convergences(all_contents, advice)
+    positions = {m.key: position for position, m in enumerate(measured)}
+    converging = convergences(all_contents, advice, positions)
+    page = page_data(
+        measured,
+        advice,
+        default_configurations(suite),
+        documents(measured, suite, torch_device(run.info)),
+        _as_an_argument(run.folder),
+    )
     return ReportView(
         name=str(run.info.suite.get("name", "")),
         device=run.info.device,
@@ -145,21 +168,24 @@ def report_view(run: Run) -> ReportView:
         pictures=answer_pictures(advice, album),
         choices=tuple(_choice(choice, advice) for choice in advice.by_work),
         ties=tuple(_described(m, advice) for m in best.ties),
-        nearest_miss=_described(miss, advice) if miss else None,
+        relaxing=tuple(relaxations_lines(best, advice.names, advice.objective.minimize)),
+        confirmation=_confirmation(measured, advice),
+        nearest_miss=_missing(miss, advice) if miss else None,
         total=len(measured),
         counts=_counts(measured),
         missing=len(run.missing_keys),
         shared=shown.shared,
         table=shown,
-        stages=stage_bar(best.chosen or _first_ok(measured), advice),
-        chart=chart_data(measured, all_contents, advice),
-        tiles=tuple(tile_groups(all_contents, advice, album)),
+        stages=stages(measured, advice),
+        page=page,
+        chart=chart_data(measured, all_contents, advice, page),
+        memory=memory_view(measured, advice),
+        tiles=tuple(tile_groups(all_contents, advice, album, positions)),
         convergences=converging,
         convergence_chart=convergence_chart(converging, advice),
-        fingerprint=_pairs(run.info.fingerprint),
-        environment=_pairs(run.info.environment),
-        protocol=_pairs(run.info.suite.get("measure", {})),
-        suite_json=json.dumps(asdict(run.info)["suite"], indent=2, ensure_ascii=False),
+        waterfall=waterfall_view(measured, advice, album),
+        noise=noise_view(run, measured, advice),
+        evidence=evidence(run),
     )
 
 
@@ -178,6 +204,23 @@ def _choice(choice: Choice, advice: Advice) -> ChoiceView:
     )
 
 
+def _as_an_argument(folder: Path) -> str:
+    """A run's folder as a command takes it where its results lie."""
+    parts = folder.parts[-3:] if folder.parts[-3:-2] == ("results",) else folder.parts[-1:]
+    return shlex.quote("/".join(parts))
+
+
+def _confirmation(measured: Sequence[Measurement], advice: Advice) -> str:
+    chosen = advice.best.chosen
+    confirmed = sum(m.confirmed_rounds > 0 for m in measured)
+    return confirmation(chosen, confirmed) if chosen else ""
+
+
+def _missing(miss: Measurement, advice: Advice) -> str:
+    exceeded = joined([str(excess) for excess in advice.best.excess])
+    return f"{_described(miss, advice)}; {exceeded}."
+
+
 def _described(m: Measurement, advice: Advice) -> str:
     return f"{settings(m.knobs, advice.names)}: {figures(m)}"
 
@@ -187,15 +230,4 @@ def _counts(measured: Sequence[Measurement]) -> tuple[StatusCount, ...]:
     words = {Status.OK.value: "measured", **STATUS_WORDS}
     return tuple(
         StatusCount(status, number, words[status]) for status, number in counted.most_common()
-    )
-
-
-def _first_ok(measured: Sequence[Measurement]) -> Measurement | None:
-    return next((m for m in measured if m.status is Status.OK), None)
-
-
-def _pairs(facts: Mapping[str, Any]) -> Pairs:
-    return tuple(
-        (name, value if isinstance(value, str) else canonical_json(value))
-        for name, value in facts.items()
     )

@@ -62,7 +62,8 @@ class Record:
         schema: Version of this format.
         key: The configuration's key.
         knobs: One value for every knob.
-        round: Which visit to this configuration, from 0.
+        round: Which visit to this configuration: 0 in the sweep, from 1 in fresh rounds after it
+            (`sdbench.results.rounds`).
         worker: Which process measured it, as ``worker-<count>``.
         started_at: UTC time at which the round began, ISO 8601.
         status: How the round ended.

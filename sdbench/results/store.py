@@ -17,6 +17,7 @@ from pydantic import TypeAdapter, ValidationError
 from sdbench.errors import SdbenchError
 from sdbench.jsontypes import JsonValue
 from sdbench.results.record import RECORD_SCHEMA, Record, to_json
+from sdbench.results.rounds import Rounds, rounds_by_key
 
 RUN_FILE = "run.json"
 RECORDS_FILE = "records.jsonl"
@@ -80,14 +81,19 @@ class Run:
     records: tuple[Record, ...]
 
     @property
+    def rounds(self) -> dict[str, Rounds]:
+        """All rounds of each configuration that has a record, by key."""
+        return rounds_by_key(self.records)
+
+    @property
     def latest(self) -> dict[str, Record]:
-        """The latest record of each configuration that has one, by key."""
-        return {record.key: record for record in self.records}
+        """What is known of each configuration that has a record, by key: its rounds as one."""
+        return {key: rounds.settled for key, rounds in self.rounds.items()}
 
     @property
     def missing_keys(self) -> tuple[str, ...]:
         """Keys of planned configurations that have no record."""
-        present = self.latest
+        present = {record.key for record in self.records}
         return tuple(key for key in self.info.planned_keys if key not in present)
 
 

@@ -12,7 +12,7 @@ from sdbench.results.figure import Figure
 from sdbench.results.memory_table import memory_cells, stage_peak_cells
 from sdbench.results.record import Record, Status
 from sdbench.results.store import Run
-from sdbench.statistics import median_estimate, quantile
+from sdbench.statistics import Estimate, median_estimate, quantile
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -38,9 +38,10 @@ P95 = 0.95
 
 
 def latest_records(run: Run) -> dict[str, Record | None]:
-    """The latest record of each configuration by key, None where a planned one has none.
+    """What is known of each configuration by key, None where a planned one has no record.
 
-    The order is the plan's; what was measured beside the plan comes after it.
+    It is the sweep's record and those of fresh rounds as one (`Rounds.settled`). The order is the
+    plan's; what was measured beside the plan comes after it.
     """
     latest: dict[str, Record | None] = dict.fromkeys(run.info.planned_keys)
     latest.update(run.latest)
@@ -84,7 +85,7 @@ def attention_processors(record: Record) -> str | None:
 def table(
     run: Run, planned_knobs: Mapping[str, Mapping[str, JsonValue]] | None = None
 ) -> DataFrame:
-    """A row for each configuration, from its latest record, in the order of the plan.
+    """A row for each configuration, from all of its rounds, in the order of the plan.
 
     Args:
         run: The run.
@@ -93,7 +94,8 @@ def table(
 
     Returns:
         Columns: ``key``; one for each knob; ``status`` (``missing`` where there is no record) and
-        ``reason``; latencies in seconds, with the confidence that their interval really has; each
+        ``reason``; latencies in seconds, with the confidence that their interval really has, and in
+        ``confirmed_rounds`` the fresh rounds that they rest on (0 where it is the sweep); each
         memory figure in bytes with its origin and, where it is not available, the reason; the
         predicted peak likewise, with the share by which it is above the measured one; what else the
         record tells of memory and energy (`sdbench.results.memory_table.memory_cells`); the
@@ -105,11 +107,16 @@ def table(
     import pandas as pd
 
     knobs = {**(planned_knobs or {}), **{record.key: record.knobs for record in run.records}}
+    rounds = run.rounds
     rows = [
         {
             "key": key,
             **{name: _cell(knobs.get(key, {}).get(name)) for name in KNOBS},
-            **(_measured(record) if record else {"status": MISSING, "reason": NO_RECORD}),
+            **(
+                _measured(record, rounds[key].confirmed)
+                if record
+                else {"status": MISSING, "reason": NO_RECORD}
+            ),
         }
         for key, record in latest_records(run).items()
     ]
@@ -143,7 +150,7 @@ def _columns(rows: Sequence[Mapping[str, object]]) -> list[str]:
     return [*fixed[:at], *stages, *fixed[at:]]
 
 
-def _measured(record: Record) -> dict[str, Any]:
+def _measured(record: Record, confirmed_rounds: int = 0) -> dict[str, Any]:
     samples = accepted_samples(record)
     estimate = median_estimate(samples) if samples else None
     has_interval = estimate is not None and estimate.sample_count > 1
@@ -158,6 +165,7 @@ def _measured(record: Record) -> dict[str, Any]:
         "latency_p95_s": quantile(samples, P95) if samples else None,
         "latency_per_image_s": estimate.point / images if estimate and images else None,
         "samples": len(samples),
+        "confirmed_rounds": confirmed_rounds,
         "stop_reason": record.stop_reason.value if record.stop_reason else None,
         "load_s": record.load_s,
         "first_call_s": record.first_call_s,
@@ -202,13 +210,18 @@ def _fidelity(fidelity: Fidelity) -> dict[str, Any]:
     }
 
 
-def stage_medians(record: Record) -> dict[str, float]:
-    """For each stage, the median of its seconds in one accepted call."""
+def stage_estimates(record: Record) -> dict[str, Estimate]:
+    """For each stage, the median of its seconds in one accepted call, with its interval."""
     return {
-        stage: median_estimate(_accepted(record, samples)).point
+        stage: median_estimate(_accepted(record, samples))
         for stage, samples in record.stages_s.items()
         if samples
     }
+
+
+def stage_medians(record: Record) -> dict[str, float]:
+    """For each stage, the median of its seconds in one accepted call."""
+    return {stage: estimate.point for stage, estimate in stage_estimates(record).items()}
 
 
 def _cell(value: Any) -> Any:

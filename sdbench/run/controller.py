@@ -31,7 +31,7 @@ from sdbench.run.messages import (
     Start,
 )
 from sdbench.run.plan import load_key
-from sdbench.run.worker_process import CannotStart, WorkerDied, WorkerProcess
+from sdbench.run.worker_process import CannotStart, RunningWorker, WorkerDied
 from sdbench.suite.configuration import Configuration
 from sdbench.suite.model import Suite
 from sdbench.units import format_bytes
@@ -133,7 +133,7 @@ class Controller:
         self._job = job
         self._launcher = launcher
         self.logs_folder = logs_folder
-        self._worker: WorkerProcess | None = None
+        self._worker: RunningWorker | None = None
         self._workers_started = workers_before
         self._deaths_at_load: Counter[str] = Counter()
 
@@ -260,7 +260,7 @@ class Controller:
 
     def _follow(
         self,
-        worker: WorkerProcess,
+        worker: RunningWorker,
         configuration: Configuration,
         timeout_s: float,
         progress: Progress,
@@ -280,7 +280,7 @@ class Controller:
 
     def _ending(
         self,
-        worker: WorkerProcess,
+        worker: RunningWorker,
         configuration: Configuration,
         timeout_s: float,
         progress: Progress,
@@ -305,7 +305,7 @@ class Controller:
             phase, rss_bytes = event.name, event.rss_bytes
             progress.phase(configuration, phase)
 
-    def _replace_worker(self) -> WorkerProcess:
+    def _replace_worker(self) -> RunningWorker:
         for attempt in range(1, _STARTS + 1):
             try:
                 self.start_worker()

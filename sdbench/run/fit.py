@@ -243,3 +243,7 @@ class _Collector:
     def note(self, text: str) -> None:
         """Hands on a note."""
         self._listener.note(text)
+
+    def again(self, count: int, number: int, rounds: int) -> None:
+        """Hands on that a fresh round begins; a search asks for none."""
+        self._listener.again(count, number, rounds)

@@ -10,7 +10,7 @@ from typing import Protocol
 
 from sdbench.run.fork_launch import ForkServerLauncher
 from sdbench.run.ownership import with_controller
-from sdbench.run.worker_process import WorkerProcess
+from sdbench.run.worker_process import RunningWorker, WorkerProcess
 
 _GPU_DRIVERS = tuple(map(Path, ("/dev/nvidiactl", "/dev/dxg", "/dev/kfd")))
 """Device nodes of NVIDIA's driver, of GPUs under Windows' Linux, and of AMD's driver."""
@@ -19,7 +19,7 @@ _GPU_DRIVERS = tuple(map(Path, ("/dev/nvidiactl", "/dev/dxg", "/dev/kfd")))
 class Launcher(Protocol):
     """Starts workers."""
 
-    def start(self, name: str, log: Path) -> WorkerProcess:
+    def start(self, name: str, log: Path) -> RunningWorker:
         """A new worker; its standard error goes to the file ``log``.
 
         Raises:

@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from sdbench.errors import SdbenchError
 from sdbench.jsontypes import canonical_json
@@ -22,7 +22,8 @@ from sdbench.results.store import (
     read_run,
     utc_now,
 )
-from sdbench.run.controller import Controller, Job, Progress
+from sdbench.run.confirm import ConfirmListener, Leaders, confirm
+from sdbench.run.controller import Controller, Job
 from sdbench.run.drawings import Drawings
 from sdbench.run.forecast import Forecast, Predicts, forecast
 from sdbench.run.judge import Judge
@@ -32,6 +33,8 @@ from sdbench.run.plan import plan
 from sdbench.run.predict_target import target_of
 from sdbench.run.worker_process import CannotStart
 from sdbench.suite.configuration import Configuration
+from sdbench.suite.errors import SuiteError
+from sdbench.suite.load import suite_from_json
 from sdbench.suite.model import Suite
 
 _MAY_CHANGE = ("max_configurations",)
@@ -54,6 +57,7 @@ class Order:
         trust_remote_code: Whether models' own code may run.
         resume: Whether to go on with the newest run of this suite.
         memory_limit_bytes: What a configuration may use of the device's memory, or None.
+        command_line: What the user wrote, for reading; by default this process's arguments.
     """
 
     suite: Suite
@@ -63,6 +67,7 @@ class Order:
     trust_remote_code: bool = False
     resume: bool = False
     memory_limit_bytes: int | None = None
+    command_line: tuple[str, ...] = ()
 
     @property
     def references(self) -> Path:
@@ -70,7 +75,7 @@ class Order:
         return self.results / ".references"
 
 
-class RunListener(Progress, Protocol):
+class RunListener(ConfirmListener, Protocol):
     """Told how a run goes, and first of all what it is."""
 
     def begun(self, folder: Path, device: str, planned: int, done: int) -> None:
@@ -91,9 +96,13 @@ class Outcome:
 
 
 def run_suite(
-    order: Order, launcher: Launcher, listener: RunListener, predictor: Predicts | None = None
+    order: Order,
+    launcher: Launcher,
+    listener: RunListener,
+    predictor: Predicts | None = None,
+    leaders: Leaders | None = None,
 ) -> Outcome:
-    """Measures what an order asks for.
+    """Measures what an order asks for, and then again what the recommendation rests on.
 
     Args:
         order: What the user asked for.
@@ -101,6 +110,7 @@ def run_suite(
         listener: Told how it goes.
         predictor: Predicts what needs how much memory, for the order and to leave out what does
             not fit; None where all is to be measured.
+        leaders: Says what the recommendation rests on; None where nothing is measured again.
 
     Raises:
         CannotStart: No worker could start, for example since the device is not there.
@@ -145,6 +155,9 @@ def run_suite(
                         listener,
                         lambda item, record: judge.complete(item, expected.added(record)),
                     )
+                    if leaders is not None:
+                        fresh_rounds = order.suite.measure.confirm_rounds
+                        confirm(controller, writer, leaders, fresh_rounds, listener)
                 except KeyboardInterrupt:
                     stopped = "interrupted"
                 except CannotStart as error:
@@ -232,7 +245,7 @@ def create_run(order: Order, planned: Sequence[Configuration], ready: Ready) -> 
         device=ready.device,
         fingerprint=ready.fingerprint,
         environment={
-            "command_line": ["sdbench", *sys.argv[1:]],
+            "command_line": list(order.command_line) or ["sdbench", *sys.argv[1:]],
             "torch_device": ready.torch_device,
             "variables": ready.environment,
         },
@@ -261,7 +274,7 @@ def _run_to_resume(order: Order) -> Run | None:
     run = read_run(folders[-1])
     differing = [
         name
-        for name in _differences(run.info.suite, order.suite.to_json())
+        for name in _differences(_as_of_now(run.info.suite), order.suite.to_json())
         if name not in _MAY_CHANGE
     ]
     if differing:
@@ -270,6 +283,14 @@ def _run_to_resume(order: Order) -> Run | None:
             f"({', '.join(differing)} differ): run without --resume to start anew"
         )
     return run
+
+
+def _as_of_now(stored: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A stored suite with the present defaults in place of keys that were unknown in its time."""
+    try:
+        return suite_from_json(stored).to_json()
+    except SuiteError:
+        return stored
 
 
 def _require_same_fingerprint(run: Run, ready: Ready) -> None:

@@ -105,13 +105,19 @@ class Worker:
     Args:
         start: What it works for.
         on_phase: Told what begins, outside of timed windows.
+        parts: Its device and what loads pipelines onto it, in place of those that ``start`` names.
     """
 
-    def __init__(self, start: Start, on_phase: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        start: Start,
+        on_phase: Callable[[str], None],
+        parts: tuple[Device, Loader] | None = None,
+    ) -> None:
         self._name = start.name
         self._suite = suite_from_json(start.suite)
         self._on_phase = on_phase
-        self._device, loader = _device_and_loader(start, self._suite)
+        self._device, loader = parts or _device_and_loader(start, self._suite)
         self._limit_bytes = start.memory_limit_bytes
         self._limit_facts: Mapping[str, JsonValue] = {}
         if self._limit_bytes is not None:

@@ -52,6 +52,29 @@ class Process(Protocol):
         """Its exit code, negative for a signal; returns when it has ended."""
 
 
+class RunningWorker(Protocol):
+    """What the controller needs of a worker.
+
+    Attributes:
+        name: Name of the worker in records.
+    """
+
+    name: str
+
+    def send(self, command: Command) -> None:
+        """Sends a command."""
+
+    def receive(self, timeout_s: float) -> Event | None:
+        """The next event; None when none came in time.
+
+        Raises:
+            WorkerDied: It has ended.
+        """
+
+    def kill(self) -> None:
+        """Ends it at once."""
+
+
 class WorkerProcess:
     """A running worker.
 

@@ -60,6 +60,20 @@ def load_suite(path: Path) -> Suite:
     return _suite(source, default_name=path.stem, is_resolved=False)
 
 
+def suite_from_mapping(data: Mapping[str, Any], folder: Path) -> Suite:
+    """The suite that plain data stands for, written as in a suite file.
+
+    Args:
+        data: The sections of a suite; its name is among them.
+        folder: What relative paths in it are relative to; they become absolute.
+
+    Raises:
+        SuiteError: It is not a legal suite; the message says where and why.
+    """
+    source = Source(data, folder=folder.absolute())
+    return _suite(source, default_name=None, is_resolved=False)
+
+
 def suite_from_json(data: JsonValue, file: str | None = None) -> Suite:
     """The suite that `Suite.to_json` dumped.
 

@@ -14,12 +14,16 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, ConfigDict, Field, TypeAdapter
 
 from sdbench.jsontypes import JsonValue
-from sdbench.suite.quantities import Bytes, Count, Ratio, Score, Seconds
+from sdbench.suite.quantities import Bytes, Count, Headroom, Ratio, Score, Seconds
 
 _STRICT = ConfigDict(extra="forbid")
 
 NAME_PATTERN = r"^[A-Za-z0-9_][A-Za-z0-9._-]{0,99}$"
 """What every file system takes as the name of a folder, and no shell takes for an option."""
+
+HEADROOM_RATIO = 0.02
+"""A peak that grows by less than this from one run to the next is no regression, so a configuration
+that is recommended has to bear it."""
 
 DEFAULT_MAX_CONFIGURATIONS = 10_000
 """At a second a configuration, a sweep of this size takes three hours."""
@@ -30,6 +34,15 @@ _SomeTexts = Annotated[tuple[str, ...], Field(min_length=1)]
 
 def _one_or_more(raw: Any) -> Any:
     return [raw] if isinstance(raw, str) else raw
+
+
+def _on_or_off(raw: Any) -> Any:
+    return {"on": True, "off": False}.get(raw, raw) if isinstance(raw, str) else raw
+
+
+_Switch = Annotated[
+    bool, BeforeValidator(_on_or_off, json_schema_input_type=bool | Literal["on", "off"])
+]
 
 
 class Metric(str, Enum):
@@ -96,6 +109,14 @@ class Protocol:
         Seconds,
         Field(alias="load_timeout", description="A load that takes longer is given up."),
     ] = 1800.0
+    default: Annotated[
+        _Switch,
+        Field(description="Measure what diffusers does by itself too, to state gains against."),
+    ] = True
+    confirm_rounds: Annotated[
+        Count,
+        Field(ge=0, le=20, description="Fresh rounds for the fastest, so that luck is not chosen."),
+    ] = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,7 +164,19 @@ class Limits:
         Seconds | None,
         Field(alias="latency", description="Longest p95 latency of one call."),
     ] = None
-    fidelity: Annotated[Score | None, Field(description="Least fidelity.")] = None
+    fidelity: Annotated[
+        Score | None, Field(description="Least fidelity, of the worst picture.")
+    ] = None
+    batch_size: Annotated[
+        Count | None, Field(ge=1, description="Most images that one call may draw.")
+    ] = None
+    headroom_ratio: Annotated[
+        Headroom,
+        Field(
+            alias="headroom",
+            description="Share that a peak may grow by before it would break the memory limit.",
+        ),
+    ] = HEADROOM_RATIO
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -31,8 +31,11 @@ SIZE_PATTERN = _NUMBER + r"([KMGT]i?)?B\s*$"
 TIME_PATTERN = _NUMBER + r"(us|ms|s|min|h)\s*$"
 RATIO_PATTERN = _NUMBER + r"%\s*$"
 SCORE_PATTERN = _NUMBER + r"%?\s*$"
+COUNT_PATTERN = r"^\s*0*[1-9][0-9]{0,8}\s*$"
 
+COUNT_LEGAL = "a whole number above 0, such as 4"
 SCORE_LEGAL = "a share above 0 and up to 1, such as 0.9 or 90%"
+HEADROOM_LEGAL = "a share from 0 to 1, such as 5% or 0.05"
 
 
 def parse_score(raw: object) -> float:
@@ -48,7 +51,38 @@ def parse_score(raw: object) -> float:
         raise IllegalValue(raw, SCORE_LEGAL) from None
 
 
-def _read_by(parse: Callable[[Any], float], legal: str) -> Callable[[Any, ValidationInfo], Any]:
+def parse_headroom(raw: object) -> float:
+    """A share that is kept free (1.0 = 100 %) from ``"5%"``, ``0.05``, or 0 for none.
+
+    Raises:
+        IllegalValue: Not a share, or outside of 0 to 1.
+    """
+    if (isinstance(raw, (int, float)) and not isinstance(raw, bool) and raw == 0) or (
+        isinstance(raw, str) and re.fullmatch(r"\s*0*\.?0+\s*%?\s*", raw)
+    ):
+        return 0.0
+    try:
+        return parse_score(raw)
+    except IllegalValue:
+        raise IllegalValue(raw, HEADROOM_LEGAL) from None
+
+
+def parse_count(raw: object) -> int:
+    """A whole number above 0 from ``4`` or ``"4"``.
+
+    Raises:
+        IllegalValue: Not such a number.
+    """
+    if isinstance(raw, str) and re.fullmatch(COUNT_PATTERN, raw, re.ASCII):
+        raw = int(raw)
+    if not isinstance(raw, int) or isinstance(raw, bool) or raw < 1:
+        raise IllegalValue(raw, COUNT_LEGAL)
+    return raw
+
+
+def _read_by(
+    parse: Callable[[Any], float], legal: str, *, may_be_zero: bool = False
+) -> Callable[[Any, ValidationInfo], Any]:
     """A validator that parses what a file says and leaves what was resolved as it is."""
 
     def read(raw: Any, info: ValidationInfo) -> Any:
@@ -58,7 +92,7 @@ def _read_by(parse: Callable[[Any], float], legal: str) -> Callable[[Any, Valida
             quantity = parse(raw)
         except OverflowError:
             raise IllegalValue(raw, legal) from None
-        if not math.isfinite(quantity) or quantity <= 0:
+        if not math.isfinite(quantity) or quantity < 0 or (quantity == 0 and not may_be_zero):
             raise IllegalValue(raw, legal)
         return quantity
 
@@ -111,3 +145,17 @@ Score = Annotated[
     ),
 ]
 """A fidelity's score: as a percentage or a fraction in a file, as a fraction once resolved."""
+
+Headroom = Annotated[
+    float,
+    BeforeValidator(_read_by(parse_headroom, HEADROOM_LEGAL, may_be_zero=True)),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "string", "pattern": SCORE_PATTERN},
+                {"type": "number", "minimum": 0, "maximum": 1},
+            ]
+        }
+    ),
+]
+"""A share that is kept free, 0 included; otherwise like `Ratio`."""

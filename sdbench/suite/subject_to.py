@@ -12,10 +12,13 @@ from typing import Any
 from sdbench.errors import IllegalValue
 from sdbench.suite.errors import phrase_illegal, phrase_unknown
 from sdbench.suite.quantities import (
+    COUNT_LEGAL,
+    COUNT_PATTERN,
     SCORE_LEGAL,
     SCORE_PATTERN,
     SIZE_PATTERN,
     TIME_PATTERN,
+    parse_count,
     parse_score,
 )
 from sdbench.suite.source import Source
@@ -36,7 +39,8 @@ class Bound:
         legal: What may stand after the sign, in words.
         pattern: The same as a regular expression of a text, from its beginning.
         summary: What it says, in a sentence.
-        takes_number: Whether a plain number is accepted too, from above 0 up to 1.
+        number: JSON Schema of a plain number, where one is accepted too.
+        is_count: Whether a limit is a number, not a quantity in words.
     """
 
     limit: str
@@ -45,12 +49,19 @@ class Bound:
     legal: str
     pattern: str
     summary: str
-    takes_number: bool = False
+    number: Mapping[str, Any] | None = None
+    is_count: bool = False
 
 
 BOUNDS: Mapping[str, Bound] = {
     "fidelity": Bound(
-        "fidelity", ">=", parse_score, SCORE_LEGAL, SCORE_PATTERN, "Least fidelity.", True
+        "fidelity",
+        ">=",
+        parse_score,
+        SCORE_LEGAL,
+        SCORE_PATTERN,
+        "Least fidelity, of the worst picture.",
+        {"type": "number", "exclusiveMinimum": 0, "maximum": 1},
     ),
     "memory": Bound("memory", "<=", parse_bytes, SIZE_LEGAL, SIZE_PATTERN, "Largest peak memory."),
     "latency_p95": Bound(
@@ -60,6 +71,16 @@ BOUNDS: Mapping[str, Bound] = {
         TIME_LEGAL,
         TIME_PATTERN,
         "Longest p95 latency of one call.",
+    ),
+    "batch_size": Bound(
+        "batch_size",
+        "<=",
+        parse_count,
+        COUNT_LEGAL,
+        COUNT_PATTERN,
+        "Most images that one call may draw.",
+        {"type": "integer", "minimum": 1},
+        is_count=True,
     ),
 }
 
@@ -102,10 +123,10 @@ def _without_sign(raw: object, bound: Bound) -> object:
     if isinstance(raw, str):
         value = raw.strip().removeprefix(bound.sign).strip()
     try:
-        bound.parse(value)
+        parsed = bound.parse(value)
     except IllegalValue:
         raise IllegalValue(raw, f"'{bound.sign}' before {bound.legal}") from None
-    return value
+    return parsed if bound.is_count else value
 
 
 def subject_to_schema() -> dict[str, Any]:
@@ -123,6 +144,6 @@ def subject_to_schema() -> dict[str, Any]:
 
 def _schema(bound: Bound) -> dict[str, Any]:
     text = {"type": "string", "pattern": rf"^\s*({bound.sign})?{bound.pattern.removeprefix('^')}"}
-    if not bound.takes_number:
+    if bound.number is None:
         return text
-    return {"anyOf": [text, {"type": "number", "exclusiveMinimum": 0, "maximum": 1}]}
+    return {"anyOf": [text, dict(bound.number)]}

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from factories import record, run
 
 from sdbench.analysis.code import python_code
+from sdbench.cli.main import main
 from sdbench.pipelines.load import DiffusersLoader
 from sdbench.pipelines.tiny import build_pipeline
 from sdbench.suite.configuration import Configuration
@@ -38,14 +41,22 @@ PICTURES = replace(
 )
 
 
-def require_same_pictures(suite: Suite, configuration: Configuration) -> None:
-    """Draws as measured and as the code says, and compares each pixel."""
+def require_same_pictures(
+    suite: Suite, configuration: Configuration, code: str | None = None
+) -> None:
+    """Draws as measured and as the code says, and compares each pixel.
+
+    Args:
+        suite: What is measured.
+        configuration: Which of its configurations.
+        code: The Python; by default that of `python_code`.
+    """
     loader = DiffusersLoader(suite.inputs, "cpu", trust_remote_code=True)
     with loader.load(configuration.knobs).configured(configuration) as call:
         call.prepare()
         measured = call()
     written: dict[str, Any] = {}
-    exec(python_code(suite, configuration.knobs, "cpu"), written)
+    exec(code or python_code(suite, configuration.knobs, "cpu"), written)
     assert len(written["images"]) == len(measured)
     for ours, theirs in zip(measured, written["images"], strict=True):
         assert ours.tobytes() == theirs.tobytes()
@@ -93,3 +104,17 @@ def test_the_code_for_a_folder_draws_what_was_measured(tmp_path: Path) -> None:
     source = {"path": str(tmp_path)}
     configuration = Configuration.of({**SHARED, "pipeline": source, "task": "inpainting"})
     require_same_pictures(PICTURES, configuration)
+
+
+def test_what_the_command_prints_as_python_draws_what_was_measured(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    configuration = Configuration.of({**SHARED, "scheduler": "euler", "batch_size": 2})
+    one = record(steps=2, scheduler="euler", batch_size=2)
+    assert one.key == configuration.key
+    run(tmp_path, [one], suite=SUITE)
+    monkeypatch.setattr(sys, "argv", ["sdbench", "recommend", str(tmp_path), "--format", "python"])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert not ended.value.code
+    require_same_pictures(SUITE, configuration, capsys.readouterr().out)

@@ -24,3 +24,15 @@ def test_what_a_search_ran_beyond_its_plan_counts_too(tmp_path: Path) -> None:
     assert state.summary == "3 configurations (2 beyond the plan): 1 ok, 2 oom"
     assert (state.planned, state.unplanned, state.missing) == (1, 2, 0)
     assert state.is_complete
+
+
+def test_fresh_rounds_are_counted_and_what_fails_in_them_is_no_success(tmp_path: Path) -> None:
+    one, other = record(steps=4), record(steps=2)
+    fresh = record(steps=4, fields={"round": 1})
+    failed = record(steps=2, status=Status.ERROR, fields={"round": 1})
+    with RunWriter.create(tmp_path / "run", info(SUITE, [one.key, other.key])) as writer:
+        for each in (one, other, fresh, failed):
+            writer.append(each)
+    state = completeness(read_run(tmp_path / "run"))
+    assert state.summary == "2 configurations: 1 ok, 1 error; 1 measured again"
+    assert not state.is_complete

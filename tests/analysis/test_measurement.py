@@ -48,3 +48,12 @@ def test_fidelity_is_the_records_own():
     assert (m.fidelity_score, m.fidelity.worst_score, m.is_degenerate) == (0.9, 0.8, False)
     unknown = measurement_of(record(fidelity=Fidelity.absent(NOT_COMPARABLE)))
     assert (unknown.fidelity_score, unknown.is_degenerate) == (None, None)
+
+
+def test_latency_is_that_of_fresh_rounds_where_there_are_any(tmp_path):
+    swept = record(steps=4, samples_s=around(1.0))
+    fresh = record(steps=4, samples_s=around(2.0), fields={"round": 1})
+    (m,) = measurements(run(tmp_path, [swept, fresh]))
+    assert m.latency is not None
+    assert m.swept_latency is not None
+    assert (m.latency.point, m.swept_latency.point, m.confirmed_rounds) == (2.0, 1.0, 1)

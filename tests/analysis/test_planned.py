@@ -13,6 +13,12 @@ def test_the_suite_tells_the_knobs_of_a_configuration_without_a_record(tmp_path)
     assert planned_knobs(incomplete)[absent.key]["steps"] == 4
 
 
+def test_the_default_configuration_is_among_them(tmp_path):
+    default = Configuration.of({"pipeline": PIPELINE})
+    incomplete = run(tmp_path, [record(steps=2)], suite=SUITE, missing=[default.key])
+    assert planned_knobs(incomplete)[default.key]["steps"] is None
+
+
 def test_what_the_suite_does_not_stand_for_stays_unknown(tmp_path):
     incomplete = run(tmp_path, [record(steps=2)], suite=SUITE, missing=["0123456789ab"])
     assert "0123456789ab" not in planned_knobs(incomplete)

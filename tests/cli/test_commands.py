@@ -15,14 +15,16 @@ import pytest
 from sdbench import __version__
 from sdbench.cli.main import COMMANDS, main
 from sdbench.results.record import Status
+from sdbench.run import session
 
 SUITE = """
 pipeline: {builtin: tiny}
 axes:
   scheduler: [euler, ddim]
   steps: [2, 4]
-measure: {min_samples: 2, max_samples: 2}
+measure: {min_samples: 2, max_samples: 2, default: off, confirm_rounds: 0}
 """
+CONFIRMED = SUITE.replace(", default: off, confirm_rounds: 0", "")
 
 
 @pytest.fixture
@@ -88,6 +90,23 @@ def test_show_prints_keys_and_knobs_for_programs(sdbench: Call, suite: str) -> N
     assert shown["configurations"][0]["knobs"]["scheduler"] == "euler"
 
 
+def test_show_marks_the_default_which_is_measured_too(sdbench: Call, suite: str) -> None:
+    Path(suite).write_text(CONFIRMED)
+    lines = sdbench("show", suite)[1].splitlines()
+    assert "configurations: 5" in lines[0]
+    assert lines[-1].endswith("scheduler default, steps default (the default)")
+    assert sum("(the default)" in line for line in lines) == 1
+    shown = json.loads(sdbench("show", suite, "--json")[1])["configurations"]
+    assert [item["is_default"] for item in shown] == [False] * 4 + [True]
+
+
+def test_a_swept_default_is_marked_and_not_measured_twice(sdbench: Call, suite: str) -> None:
+    swept = CONFIRMED.replace("[euler, ddim]", "[default, ddim]")
+    Path(suite).write_text(swept.replace("steps: [2, 4]", "dtype: [fp32, fp16]"))
+    shown = json.loads(sdbench("show", suite, "--json")[1])["configurations"]
+    assert [item["is_default"] for item in shown] == [True, False, False, False]
+
+
 def test_a_wrong_suite_is_one_message_and_exit_code_2(sdbench: Call, tmp_path: Path) -> None:
     (tmp_path / "wrong.yaml").write_text(SUITE.replace("ddim", "dimm"))
     code, output, errors = sdbench("show", "wrong.yaml")
@@ -119,6 +138,38 @@ def test_a_run_ends_with_its_recommendation_and_exit_code_0(sdbench: Call, suite
     ) in " ".join(output.split())
     assert "4 configurations: 4 ok" in output
     assert Path("r.html").read_text().startswith("<!doctype html>")
+
+
+def test_without_confirmation_nothing_is_measured_again(sdbench: Call, suite: str) -> None:
+    Path(suite).write_text(CONFIRMED)
+    code, output, _ = sdbench("run", suite, "--device", "scripted", "--no-confirm")
+    assert code == 0
+    assert "measuring again" not in output
+    assert "5 configurations: 5 ok\n" in output
+
+
+def test_an_interrupted_confirmation_is_exit_code_3_and_goes_on(
+    sdbench: Call, suite: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    Path(suite).write_text(CONFIRMED)
+    with monkeypatch.context() as patched:
+        patched.setattr(session, "confirm", interrupted)
+        code, output, errors = sdbench("run", suite, "--device", "scripted")
+    command = "sdbench run suite.yaml --device scripted --resume"
+    assert (code, errors) == (3, f"interrupted; go on with: {command}\n")
+    assert "5 configurations: 5 ok\n" in output
+    code, output, _ = sdbench(*command.split()[1:])
+    lines = output.splitlines()
+    (first, second) = (n for n, line in enumerate(lines) if line.startswith("measuring again"))
+    assert code == 0
+    assert lines[first].endswith("the choice rests on: 3 configurations, round 1 of 2")
+    assert lines[second].endswith("the choice rests on: 3 configurations, round 2 of 2")
+    assert [line[:5] for line in lines[first + 1 : second]] == ["[1/3]", "[2/3]", "[3/3]"]
+    assert "5 configurations: 5 ok; 3 measured again" in output
+    assert "Its latency is that of 2 fresh rounds" in " ".join(output.split())
 
 
 def test_a_run_with_holes_says_so_by_exit_code_3(sdbench: Call, suite: str, tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ axes:
   dtype: [fp32, fp16]
   batch_size: [1, 2]
   steps: [2, 4]
+measure: {default: off}
 """
 
 Call = Callable[..., tuple[int, str, str]]
@@ -52,6 +53,12 @@ def test_it_says_what_fits(predict: Call) -> None:
     assert "suite: 8 configurations, 4 of different memory" in output
     assert output.endswith("6 of 8 fit in 160 MiB, 2 do not\n")
     assert len(list(Path("results/.predictions").glob("*.json"))) == 4
+
+
+def test_the_default_is_predicted_too(predict: Call) -> None:
+    Path("suite.yaml").write_text(SUITE.replace("[fp32, fp16]", "[fp16]").replace("off", "on"))
+    told = json.loads(predict("--device", "cpu", "--json")[1])
+    assert [each["knobs"]["dtype"] for each in told["configurations"]] == ["fp16"] * 4 + ["fp32"]
 
 
 def test_it_predicts_for_a_gpu_that_is_not_there(predict: Call) -> None:

@@ -32,6 +32,18 @@ def test_a_line_says_status_latency_memory_and_what_varies(
     ]
 
 
+def test_fresh_rounds_are_announced_and_counted_by_themselves(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    progress = PlainProgress(CONFIGURATIONS)
+    progress.begun(Path("results/x"), "CPU", planned=2, done=2)
+    progress.again(1, number=1, rounds=2)
+    progress.finished(CONFIGURATIONS[0], factories.record(steps=2))
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[2] == ("measuring again what the choice rests on: 1 configuration, round 1 of 2")
+    assert lines[3].startswith("[1/1] ok ")
+
+
 def test_a_line_of_a_failure_says_why(capsys: pytest.CaptureFixture[str]) -> None:
     progress = PlainProgress(CONFIGURATIONS)
     progress.begun(Path("results/x"), "CPU", planned=2, done=1)
@@ -84,6 +96,7 @@ def test_a_sweep_outlives_its_output(
         progress.begun(Path("results/x"), "CPU", planned=2, done=0)
         attempts = output.attempts
         progress.phase(CONFIGURATIONS[0], "timing")
+        progress.again(2, number=1, rounds=1)
         progress.finished(CONFIGURATIONS[0], factories.record(steps=2))
         assert output.attempts == attempts > 0
 
@@ -112,6 +125,8 @@ def test_a_terminal_gets_the_same_lines_above_a_bar_that_is_drawn_on_events_only
         progress.phase(CONFIGURATIONS[0], "timing")
         drawn = terminal.getvalue()
         progress.finished(CONFIGURATIONS[0], factories.record(steps=2))
+        progress.again(2, number=1, rounds=1)
+        assert (bar.tasks[0].total, bar.tasks[0].completed) == (2, 0)
         assert not bar.live.auto_refresh
     assert "timing" in drawn
     assert "[1/2] ok" in terminal.getvalue()

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import ast
-import os
-import shutil
-from collections.abc import Iterator
+import itertools
+import re
 from pathlib import Path
 
 import pytest
@@ -17,17 +16,7 @@ from sdbench.results.record import Status
 from sdbench.suite.model import Inputs, Limits, Suite
 from sdbench.units import MIB
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-ARGUMENTS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 PROMPT = 'a <b>bold</b> "cat" & it\'s <script>alert(1)</script>'
-
-if CHROMIUM is None:
-    if os.environ.get("CI"):
-        pytest.fail("no chromium in CI: the report's page would go untested", pytrace=False)
-    pytest.skip(
-        "NO CHROMIUM: the report's page is not tested; install Debian's package chromium",
-        allow_module_level=True,
-    )
 
 sync_api = pytest.importorskip("playwright.sync_api")
 
@@ -66,82 +55,16 @@ def report(tmp_path_factory) -> Path:
     return path
 
 
-@pytest.fixture(scope="module")
-def context(tmp_path_factory) -> Iterator[sync_api.BrowserContext]:
-    with sync_api.sync_playwright() as playwright:
-        context = playwright.chromium.launch_persistent_context(
-            tmp_path_factory.mktemp("profile"), executable_path=CHROMIUM, args=ARGUMENTS
-        )
-        context.grant_permissions(["clipboard-read", "clipboard-write"])
-        yield context
-        context.close()
-
-
 @pytest.fixture
-def page(context, report) -> Iterator[sync_api.Page]:
-    """The opened page; at the end, that it neither complained nor asked for anything."""
-    page = context.new_page()
-    complaints: list[str] = []
-    requests: list[str] = []
-    page.on("console", lambda message: complaints.append(message.text))
-    page.on("pageerror", lambda error: complaints.append(str(error)))
-    page.on("dialog", lambda dialog: complaints.append(f"dialog: {dialog.message}"))
-    page.on("request", lambda request: requests.append(request.url))
-    page.goto(report.as_uri())
+def page(opened, report) -> sync_api.Page:
+    page = opened(report)
     page.locator("#chart .main-svg").first.wait_for()
-    yield page
-    page.close()
-    assert complaints == []
-    assert [url for url in requests if not url.startswith(("data:", "blob:"))] == [report.as_uri()]
-
-
-def column(page: sync_api.Page, heading: str) -> list[str]:
-    """The visible texts of a column of the table, from above."""
-    headings = page.locator("#configurations thead th").all_inner_texts()
-    number = next(i for i, text in enumerate(headings, start=1) if text.split()[0] == heading)
-    cells = page.locator(f"#configurations tbody tr:not([hidden]) > :nth-child({number})")
-    return [text.strip() for text in cells.all_inner_texts()]
-
-
-def sort_by(page: sync_api.Page, heading: str) -> sync_api.Locator:
-    """Clicks on a heading of the table."""
-    cell = page.locator("#configurations thead th").filter(has_text=heading)
-    cell.get_by_role("button").click()
-    return cell
+    return page
 
 
 def test_the_page_opens_without_a_complaint_or_a_request(page):
     sync_api.expect(page.locator("h1")).to_contain_text("50 steps, bf16")
     sync_api.expect(page).to_have_title("browser on Test CPU – sdbench")
-
-
-def test_a_click_on_a_heading_sorts_and_a_second_one_turns_it_round(page):
-    heading = sort_by(page, "latency an image")
-    sync_api.expect(heading).to_have_attribute("aria-sort", "ascending")
-    # 0.05 s a step in bf16 and 0.1 s in fp32; what has no latency comes last both times.
-    assert column(page, "#") == ["2", "1", "4", "3", "5"]
-    sort_by(page, "latency an image")
-    sync_api.expect(heading).to_have_attribute("aria-sort", "descending")
-    assert column(page, "#") == ["3", "4", "1", "2", "5"]
-
-
-def test_sorting_works_from_the_keyboard(page):
-    page.locator("#configurations th button").filter(has_text="steps").focus()
-    page.keyboard.press("Enter")
-    page.keyboard.press("Enter")
-    assert column(page, "steps") == ["50", "50", "50", "5", "5"]
-
-
-def test_the_filter_keeps_rows_that_have_every_word(page):
-    page.locator("#filter").fill("bf16 ok")
-    sync_api.expect(page.locator("#shown")).to_have_text("2 of 5 shown")
-    assert column(page, "dtype") == ["bf16", "bf16"]
-
-
-def test_a_status_under_the_chart_filters_the_table(page):
-    page.get_by_role("button", name="1 out of memory").click()
-    sync_api.expect(page.locator("#shown")).to_have_text("1 of 5 shown")
-    assert column(page, "#") == ["5"]
 
 
 def test_the_copy_button_copies_the_code(page):
@@ -155,12 +78,6 @@ def test_the_copy_button_copies_the_code(page):
     assert PROMPT in literals
 
 
-def test_the_reason_of_a_dash_opens_by_keyboard(page):
-    page.locator("button.remark").first.focus()
-    page.keyboard.press("Enter")
-    sync_api.expect(page.locator(".remark-text:popover-open")).to_be_visible()
-
-
 def test_the_memory_figure_on_the_axis_can_be_changed(page):
     title = page.locator("#chart .ytitle")
     sync_api.expect(title).to_have_text("peak memory (largest known) (MiB)")
@@ -172,8 +89,9 @@ def test_the_memory_figure_on_the_axis_can_be_changed(page):
 
 def test_every_picture_is_loaded(page):
     widths = page.evaluate("[...document.images].map((image) => image.naturalWidth)")
-    # Reference and answer; the reference of the tiles; four tiles, each beside its reference.
-    assert widths == [16] * (2 + 1 + 4 * 2)
+    # At least reference and answer, and four tiles with theirs, each beside its reference.
+    assert len(widths) >= 2 + 1 + 4 * 2
+    assert set(widths) == {16}
 
 
 def test_the_worst_pictures_can_be_seen_beside_their_references(page):
@@ -184,31 +102,121 @@ def test_the_worst_pictures_can_be_seen_beside_their_references(page):
     assert page.locator(".tile .shot.worst img:not(.aside):visible").count() == 4
 
 
-def test_the_convergence_chart_has_a_line_for_plain_arithmetic_and_faint_points(page):
-    chart = page.locator(".convergence-chart")
-    chart.locator(".main-svg").first.wait_for()
-    traces = chart.evaluate("(chart) => chart.data.map(({ mode, x, y }) => [mode, x, y])")
-    assert traces == [["markers", [5, 50], [0.4, 0.95]], ["lines+markers", [5, 50], [0.5, 0.9]]]
-    title = chart.locator(".xtitle")
-    sync_api.expect(title).to_have_text("denoiser evaluations (NFE)")
-    page.locator("#convergence-by").select_option("latency_s")
-    sync_api.expect(title).to_have_text("latency an image (s)")
-    # 0.05 s a step in bf16 and 0.1 s in fp32.
-    assert chart.evaluate("(chart) => chart.data.map(({ x }) => x)") == [[0.25, 2.5], [0.5, 5]]
-
-
-def test_the_table_sorts_by_fidelity(page):
-    sort_by(page, "fidelity")
-    # 0.4, 0.5, 0.9, 0.95; what has none comes last.
-    assert column(page, "#") == ["2", "1", "3", "4", "5"]
-
-
 def test_points_are_coloured_by_fidelity_with_a_bar_that_tells_it(page):
     sync_api.expect(page.locator("#colour-by")).to_have_value("fidelity")
     sync_api.expect(page.locator("#chart .cbtitle")).to_have_text("fidelity")
     sync_api.expect(page.locator("#chart .legend")).to_contain_text("unbeaten in all three")
     page.locator("#colour-by").select_option("dtype")
     sync_api.expect(page.locator("#chart .cbtitle")).to_have_count(0)
+
+
+def drawn(page: sync_api.Page) -> list[tuple[str, str, int]]:
+    """The chart's points: symbol, name, and how many of each."""
+    return page.evaluate(  # type: ignore[no-any-return]
+        """() => document.getElementById("chart").data
+          .filter(({ mode, x }) => mode === "markers" && x.length)
+          .map(({ marker, name, x }) => [String(marker.symbol), name ?? "", x.length])"""
+    )
+
+
+def test_what_ran_out_of_memory_is_drawn_and_says_that_it_was_never_timed(page):
+    assert ["x-open", "out of memory", 1] in drawn(page)
+    page.evaluate(
+        """() => {
+          const chart = document.getElementById("chart");
+          const trace = chart.data.find(({ name }) => name === "out of memory");
+          chart.emit("plotly_hover", {
+            points: [{ customdata: trace.customdata[0] }], event: { clientX: 800, clientY: 300 },
+          });
+        }"""
+    )
+    tip = page.locator("#chart-tip")
+    sync_api.expect(tip).to_contain_text("out of memory, so never timed")
+    # Of those of 50 steps in fp32, it differs from the third in the batch alone.
+    sync_api.expect(tip).to_contain_text("at the latency of 3: 50 steps, fp32")
+
+
+def test_points_that_break_a_limit_turn_hollow_at_once(page):
+    def hollow() -> int:
+        return sum(n for symbol, _, n in drawn(page) if symbol in ("circle-open", "square-open"))
+
+    page.locator("#colour-by").select_option("dtype")
+    page.evaluate("setLimits({ memory_bytes: null })")
+    ring = 2  # points that nothing beats in all three figures
+    page.wait_for_function("document.querySelector('#chart').layout.shapes.length === 0")
+    before = hollow()
+    page.evaluate("setLimits({ memory_bytes: 950 * 2 ** 20 })")
+    page.wait_for_function("document.querySelector('#chart').layout.shapes.length === 1")
+    # The two in fp32 peak at 1000 MiB.
+    assert (before, hollow()) == (before, before + 2)
+    assert before >= ring
+
+
+def test_the_frontier_is_that_of_what_keeps_to_the_limits_and_follows_them(page):
+    def lines() -> list[list[float]]:
+        return page.evaluate(  # type: ignore[no-any-return]
+            """async () => {
+              await new Promise((done) => requestAnimationFrame(() => setTimeout(done)));
+              return document.getElementById("chart").data
+                .filter(({ mode }) => mode === "lines").map(({ x }) => x);
+            }"""
+        )
+
+    # In bf16 it is both faster and smaller: 0.05 s a step; without a limit steps do not compete.
+    page.evaluate("setLimits({ fidelity: null })")
+    assert lines() == [[2.5], [0.25]]
+    # The worst picture of 0.95 has 0.85, that of 0.9 has 0.8; those of 5 steps are far below.
+    page.evaluate("setLimits({ fidelity: 0.82 })")
+    assert lines() == [[2.5]]
+
+
+def test_a_click_on_a_point_marks_its_configuration_in_the_table_and_escape_clears(page):
+    page.evaluate(
+        "document.getElementById('chart').emit('plotly_click', { points: [{ customdata: 2 }] })"
+    )
+    sync_api.expect(page.locator("#row-2")).to_have_class(re.compile("selected"))
+    sync_api.expect(page.locator(".tile.selected")).to_have_count(1)
+    assert page.evaluate("document.getElementById('chart').layout.shapes.at(-1).type") == "circle"
+    page.keyboard.press("Escape")
+    sync_api.expect(page.locator(".selected")).to_have_count(0)
+
+
+def test_a_click_on_a_picture_selects_the_fastest_configuration_that_draws_it(page):
+    tile = page.locator(".tile[data-row]").first
+    tile.get_by_role("button").click()
+    row = tile.get_attribute("data-row")
+    sync_api.expect(tile.get_by_role("button")).to_have_attribute("aria-pressed", "true")
+    sync_api.expect(page.locator(f"#row-{row}")).to_have_attribute("aria-selected", "true")
+
+
+def test_a_word_of_the_glossary_is_explained_by_pointer_keyboard_and_tap(page):
+    word = page.locator(".term[data-term=frontier]").first
+    tip = page.locator("#tip")
+    for begin in (word.hover, word.focus, word.click):
+        begin()
+        sync_api.expect(tip).to_contain_text("no other beats in both latency and memory")
+        sync_api.expect(word).to_have_attribute("aria-describedby", "tip")
+        page.keyboard.press("Escape")
+        sync_api.expect(tip).to_be_hidden()
+        word.blur()
+        page.mouse.move(0, 0)
+
+
+def test_the_headings_are_in_order_and_each_section_has_one(page):
+    levels = page.evaluate(
+        "[...document.querySelectorAll('h1, h2, h3')].map(({ tagName }) => Number(tagName[1]))"
+    )
+    assert levels[0] == 1
+    assert levels.count(1) == 1
+    assert all(after - before <= 1 for before, after in itertools.pairwise(levels))
+    unnamed = "main section:not([aria-labelledby]):not([aria-label])"
+    assert page.locator(unnamed).count() == 0
+
+
+def test_the_first_tab_stop_leads_past_the_header(page):
+    page.keyboard.press("Tab")
+    sync_api.expect(page.locator(".skip")).to_be_focused()
+    sync_api.expect(page.locator(".skip")).to_be_in_viewport()
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -228,3 +236,37 @@ def test_answer_and_chart_share_the_first_screen_of_a_desktop(page):
         box = page.locator(selector).bounding_box()
         assert box is not None
         assert box["y"] + box["height"] <= 900
+
+
+def test_markup_from_outside_is_text_wherever_it_appears(opened, tmp_path):
+    """The page complains of every dialog, error and request: see the fixture."""
+    attack = '"><img src=x onerror=alert(1)><script>alert(1)</script>'
+    options = {"name": "euler", "timestep_spacing": f"'trailing' {attack}"}
+    long = f"{attack} " + "word " * 2000
+    folder = tmp_path / "<b>runs<"
+    records = [
+        record(prompt=prompt, scheduler=scheduler, fidelity=fidelity(0.9))
+        for prompt in (PROMPT, long)
+        for scheduler in (options, "euler")
+    ]
+    failed = record(
+        prompt=attack, status=Status.ERROR, fields={"reason": attack, "notes": (attack,)}
+    )
+    suite = Suite(
+        name="browser",
+        fixed={"pipeline": {"builtin": "tiny"}},
+        inputs=Inputs(prompts=(PROMPT, long)),
+    )
+    path = tmp_path / "report.html"
+    write_html(run(folder, [*records, failed], suite=suite, device=attack), path)
+    page = opened(path)
+    page.locator("#chart .main-svg").first.wait_for()
+    assert page.locator("img[src=x], main b, h1 script").count() == 0
+    for row in range(5):
+        page.evaluate(f"select({row})")
+        sync_api.expect(page.locator("#details h3")).to_contain_text(f"{row + 1}:")
+    sync_api.expect(page.locator("#details")).to_contain_text(attack)
+    page.locator("#filter").fill("onerror")
+    sync_api.expect(page.locator("#shown")).to_have_text("4 of 5 shown")
+    assert max(page.locator("#window tr").evaluate_all("(r) => r.map((e) => e.offsetHeight)")) < 60
+    assert page.evaluate("document.documentElement.scrollWidth") <= 1280

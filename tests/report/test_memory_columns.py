@@ -44,10 +44,14 @@ def shown(view: TableView, row: int = 0) -> dict[str, tuple[str, str | None, str
 
 def test_memory_and_energy_have_columns(tmp_path: Path) -> None:
     other = {**SEEN, "stage_peak_allocated_bytes": {"denoiser": 300 * MIB}}
-    cells = shown(table(tmp_path, SEEN, other))
+    view = table(tmp_path, SEEN, other)
+    cells = shown(view)
+    origins = {c.label: x.origin for c, x in zip(view.columns, view.rows[0].cells, strict=True)}
     assert cells["peak set by"] == ("vae decode", "200 MiB", None)
     assert cells["allocated, loading"] == ("120 MiB", None, None)
-    assert cells["context"] == ("400 MiB", "inferred", "used less reserved")
+    assert cells["context"] == ("400 MiB", None, "used less reserved")
+    assert origins["context"] is Origin.INFERRED
+    assert origins["allocated, loading"] is Origin.MEASURED
     assert cells["other processes"] == ("1.00 GiB", None, "process 7 (Xorg) held 1.00 GiB")
     assert cells["energy an image"] == ("41.3 J", None, None)
 

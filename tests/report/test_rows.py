@@ -40,7 +40,6 @@ def test_a_fidelity_that_is_absent_is_a_dash_with_the_reason(tmp_path):
     absent = cells(view, "fidelity")[1]
     assert (absent.text, absent.sort, absent.remark) == ("–", None, NOT_COMPARABLE)
     assert cells(view, "numerical error")[1].remark == "fp32 does not fit"
-    assert NOT_COMPARABLE in view.remarks
 
 
 def test_a_degenerate_picture_is_marked(tmp_path):
@@ -78,9 +77,10 @@ def test_a_prediction_stands_beside_the_measured_peak_with_its_error(tmp_path):
     view = table(tmp_path, records)
     # 200 MiB were measured.
     assert [(c.text, c.detail) for c in cells(view, "allocated, predicted")] == [
-        ("202 MiB", "predicted, +1.0%"),
-        ("198 MiB", "predicted, -1.0%"),
+        ("202 MiB", "+1.0%"),
+        ("198 MiB", "-1.0%"),
     ]
+    assert {c.origin for c in cells(view, "allocated, predicted")} == {Origin.PREDICTED}
 
 
 def test_what_was_predicted_not_to_fit_is_told_apart_from_what_was_skipped(tmp_path):
@@ -91,8 +91,8 @@ def test_what_was_predicted_not_to_fit_is_told_apart_from_what_was_skipped(tmp_p
     ]
     view = report_view(run(tmp_path, records))
     assert [row.status for row in view.table.rows] == ["ok", "predicted-oom", "skipped"]
-    assert [(c.text, c.detail) for c in cells(view.table, "allocated, predicted")][1:] == [
-        ("900 MiB", "predicted"),
+    assert [(c.text, c.origin) for c in cells(view.table, "allocated, predicted")][1:] == [
+        ("900 MiB", Origin.PREDICTED),
         ("–", None),
     ]
     assert "predicted not to fit into memory" in [count.words for count in view.counts]
@@ -102,3 +102,16 @@ def test_a_run_without_predictions_says_nothing_of_them(tmp_path):
     view = table(tmp_path, [record(steps=9), record(steps=4)])
     assert "allocated, predicted" not in [column.label for column in view.columns]
     assert "allocated, predicted" not in [fact.label for fact in view.shared]
+
+
+def test_settings_come_first_then_what_decides(tmp_path):
+    records = [record(steps=s, fidelity=fidelity(s / 10)) for s in (9, 4)]
+    assert [column.label for column in table(tmp_path, records).columns][:7] == [
+        "steps",
+        "latency an image",
+        "peak memory, resident in the process",
+        "allocated",
+        "fidelity",
+        "worst picture",
+        "p95 of a call",
+    ]

@@ -14,8 +14,9 @@ from sdbench.results.record import Record
 def groups(tmp_path, records: list[Record]) -> list[TileGroup]:
     one = write_pictures(run(tmp_path, records))
     advice = recommend_for_run(one)
-    found = contents(measurements(one), advice.names)
-    return tile_groups(found, advice, Album(one.folder))
+    measured = measurements(one)
+    positions = {m.key: position for position, m in enumerate(measured)}
+    return tile_groups(contents(measured, advice.names), advice, Album(one.folder), positions)
 
 
 def test_tiles_are_sorted_by_fidelity_and_what_cannot_be_compared_comes_last(tmp_path):
@@ -44,6 +45,9 @@ def test_configurations_that_drew_the_same_picture_share_a_tile_with_the_fastest
     assert first.figures[-1] == "1.00 s an image (batch 4)"
     assert first.is_recommended
     assert not second.is_recommended
+    # The fastest one, and then also the slow one of the same picture.
+    assert (first.row, first.rows) == (1, (1, 0))
+    assert (second.row, second.rows) == (2, (2,))
 
 
 def test_each_content_has_its_own_reference_and_a_title(tmp_path):

@@ -26,7 +26,9 @@ axes:
   steps: [2, 4, 6]
 measure: {measure}
 """
-MEASURE = "{warmup: 1, min_samples: 2, max_samples: 2, timeout: 60s}"
+MEASURE = (
+    "{warmup: 1, min_samples: 2, max_samples: 2, timeout: 60s, default: off, confirm_rounds: 0}"
+)
 """The clock of what is measured is simulated; the timeout is real, and never reached."""
 
 
@@ -114,6 +116,7 @@ class Recorder:
         self.records: list[Record] = []
         self.phases: list[str] = []
         self.notes: list[str] = []
+        self.fresh_rounds: list[tuple[int, int, int]] = []
         self.done_before = 0
 
     def begun(self, folder: Path, device: str, planned: int, done: int) -> None:
@@ -127,6 +130,9 @@ class Recorder:
 
     def note(self, text: str) -> None:
         self.notes.append(text)
+
+    def again(self, count: int, number: int, rounds: int) -> None:
+        self.fresh_rounds.append((count, number, rounds))
 
 
 @pytest.fixture

@@ -229,7 +229,7 @@ SCHEDULERS = (
 )
 MEASURE = (
     "warmup, max_warmup, min_samples, max_samples, target_interval, time_budget, timeout, "
-    "load_timeout"
+    "load_timeout, default, confirm_rounds"
 )
 SIZE = "legal is a size with its unit, such as 8GiB, 500MiB or 16GB"
 TIME = "legal is a time with its unit, such as 250ms, 60s, 10min or 1h"

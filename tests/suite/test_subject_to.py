@@ -8,7 +8,7 @@ import pytest
 from sdbench.errors import IllegalValue
 from sdbench.suite.load import suite_from_json
 from sdbench.suite.model import Limits, Metric
-from sdbench.suite.quantities import parse_score
+from sdbench.suite.quantities import parse_headroom, parse_score
 from sdbench.suite.schema import suite_schema
 
 from .conftest import Load, Refusal
@@ -76,18 +76,32 @@ SHARE = "a share above 0 and up to 1, such as 0.9 or 90%"
             f"{SHARE}",
         ),
         (
+            'objective: {subject_to: {batch_size: ">= 4"}}',
+            "2: objective.subject_to.batch_size: '>= 4' is not legal: legal is '<=' before a whole "
+            "number above 0, such as 4",
+        ),
+        (
+            "limits: {batch_size: 0}",
+            "2: limits.batch_size: 0 is not legal: legal is a whole number from 1 upwards",
+        ),
+        (
+            "limits: {headroom: 101%}",
+            "2: limits.headroom: '101%' is not legal: legal is a share from 0 to 1, such as 5% or "
+            "0.05",
+        ),
+        (
             "objective: {subject_to: {fidelity: }}",
             f"2: objective.subject_to.fidelity: has no value: legal is '>=' before {SHARE}",
         ),
         (
             "objective: {subject_to: {latency: 2s}}",
             "2: objective.subject_to.latency: unknown quantity: did you mean 'latency_p95'? legal: "
-            "fidelity, memory, latency_p95",
+            "fidelity, memory, latency_p95, batch_size",
         ),
         (
             "objective: {subject_to: [fidelity]}",
             '2: objective.subject_to: ["fidelity"] is not legal: legal is a mapping of fidelity, '
-            "memory, latency_p95, such as {fidelity: '>= 0.9'}",
+            "memory, latency_p95, batch_size, such as {fidelity: '>= 0.9'}",
         ),
         (
             "objective: {subjectto: {}}",
@@ -115,6 +129,33 @@ def test_a_slip_is_refused_with_what_is_legal(refusal: Refusal, text: str, messa
     assert refusal(text) == f"suite.yaml:{message}"
 
 
+@pytest.mark.parametrize("written", ["4", '"<= 4"', '"<=4"', "'4'"])
+def test_a_batch_limit_is_a_whole_number(load: Load, written: str) -> None:
+    assert load(f"objective: {{subject_to: {{batch_size: {written}}}}}").limits.batch_size == 4
+    assert load("limits: {batch_size: 4}").limits == Limits(batch_size=4)
+
+
+@pytest.mark.parametrize(
+    ("written", "ratio"), [("5%", 0.05), ("0.05", 0.05), ("0", 0.0), ("0%", 0.0), ("'0.0'", 0.0)]
+)
+def test_the_headroom_is_a_share_and_may_be_none(load: Load, written: str, ratio: float) -> None:
+    suite = load(f"limits: {{headroom: {written}}}")
+
+    assert suite.limits == Limits(headroom_ratio=ratio)
+    assert suite_from_json(json.loads(json.dumps(suite.to_json()))) == suite
+
+
+@pytest.mark.parametrize("raw", ["5%", "0.05", 0.05, " 5 % "])
+def test_a_headroom_is_written_as_a_share_or_a_percentage(raw: object) -> None:
+    assert parse_headroom(raw) == 0.05
+
+
+@pytest.mark.parametrize("raw", [True, False, None, "", "-1%", -0.1, 1.5, "150%", "none"])
+def test_what_is_no_headroom_is_refused(raw: object) -> None:
+    with pytest.raises(IllegalValue, match="a share from 0 to 1"):
+        parse_headroom(raw)
+
+
 @pytest.mark.parametrize("raw", ["1", 1, 1.0, "100%", " 100 % "])
 def test_a_whole_share_is_one(raw: object) -> None:
     assert parse_score(raw) == 1.0
@@ -131,7 +172,7 @@ def test_the_schema_takes_the_right_sign_only() -> None:
     memory = quantities["memory"]["pattern"]
     text, number = quantities["fidelity"]["anyOf"]
 
-    assert list(quantities) == ["fidelity", "memory", "latency_p95"]
+    assert list(quantities) == ["fidelity", "memory", "latency_p95", "batch_size"]
     assert all(re.match(memory, written) for written in ("<= 8GiB", "<=500 MB", "8GiB"))
     assert not any(re.match(memory, written) for written in (">= 8GiB", "< 8GiB", "<= 8"))
     assert all(re.match(text["pattern"], written) for written in (">= 0.9", "90%", ">=90%"))

@@ -1,0 +1,43 @@
+"""The report in each of its formats: a page, Markdown, a picture."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from sdbench.report.files import write_atomically
+from sdbench.report.html import html
+from sdbench.report.markdown import markdown
+from sdbench.report.picture_of_chart import write_png
+from sdbench.results.store import Run
+
+ENDINGS: Mapping[str, tuple[str, ...]] = {
+    "html": (".html", ".htm"),
+    "markdown": (".md", ".markdown"),
+    "png": (".png",),
+}
+"""Names of the formats, with the endings of their files, the usual one first."""
+
+TEXTS: Mapping[str, Callable[[Run], str]] = {"html": html, "markdown": markdown}
+"""What makes each format that can be printed."""
+
+
+def format_of(path: Path) -> str:
+    """The format that a file's ending stands for; ``html`` where it stands for none."""
+    ending = path.suffix.lower()
+    return next((name for name, endings in ENDINGS.items() if ending in endings), "html")
+
+
+def write_report(run: Run, format_name: str, path: Path) -> None:
+    """Writes a report to a file, as a whole or not at all.
+
+    Args:
+        run: The run.
+        format_name: One of `ENDINGS`.
+        path: The file; it is replaced.
+    """
+    if format_name == "png":
+        write_png(run, path)
+        return
+    text = TEXTS[format_name](run)
+    write_atomically(path, lambda partial: partial.write_text(text, encoding="utf-8"))

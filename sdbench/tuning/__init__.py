@@ -1,0 +1,1 @@
+"""From Python: measure a pipeline, and apply what is recommended for it."""
