@@ -183,7 +183,7 @@ def _run_facts(run: Run, environment: Mapping[str, JsonValue]) -> Iterable[Fact]
     for name, value in environment.items():
         if name == "variables" and isinstance(value, dict):
             yield from ((key, str(one)) for key, one in value.items())
-        else:
+        elif value is not None:
             yield name.replace("_", " "), value_text(name, value)
 
 

@@ -97,7 +97,7 @@ def _sentence(subject: str, other: str, found: Payback) -> str:
     begun = f"{subject} starts {format_seconds(found.extra_s)} later than {other}{loading}"
     if found.images is None or found.low_images is None or found.high_images is None:
         return f"{begun}, and nothing pays it back: {found.reason}."
-    images = count(_whole(found.images), "image")
+    images = f"{_whole(found.images)} image{'' if math.ceil(found.images) == 1 else 's'}"
     low, high = _whole(found.low_images), _whole(found.high_images)
     span = "" if low == high else f" ({low} to {high} by the intervals)"
     return f"{begun}, and pays back after {images}{span}."

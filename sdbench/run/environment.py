@@ -43,6 +43,9 @@ _KEPT_PREFIXES = (
     "XDG_",
 )
 _RECORDED_PREFIXES = ("CUDA_", "NCCL_", "TORCH", "PYTORCH", "DIFFUSERS_", "OMP_", "MKL_", "KMP_")
+_SET_BY_TORCH = frozenset({"TORCHINDUCTOR_CACHE_DIR"})
+"""torch sets these where they are unset, to a folder that changes no measurement."""
+
 _HASH_SEED = "PYTHONHASHSEED"
 _PACKAGES = ("torch", "diffusers", "transformers", "accelerate", "safetensors", "xformers")
 
@@ -66,7 +69,7 @@ def recorded_variables(environment: Mapping[str, str]) -> dict[str, JsonValue]:
     return {
         name: value
         for name, value in sorted(environment.items())
-        if name.startswith(_RECORDED_PREFIXES)
+        if name.startswith(_RECORDED_PREFIXES) and name not in _SET_BY_TORCH
     }
 
 

@@ -22,6 +22,7 @@ from sdbench.results.store import (
     read_run,
     utc_now,
 )
+from sdbench.run.commit import commit_of, commit_of_tracked
 from sdbench.run.confirm import ConfirmListener, Leaders, confirm
 from sdbench.run.controller import Controller, Job
 from sdbench.run.drawings import Drawings
@@ -246,6 +247,8 @@ def create_run(order: Order, planned: Sequence[Configuration], ready: Ready) -> 
         fingerprint=ready.fingerprint,
         environment={
             "command_line": list(order.command_line) or ["sdbench", *sys.argv[1:]],
+            "commit": commit_of(Path.cwd()),
+            "sdbench_commit": commit_of_tracked(Path(__file__)),
             "torch_device": ready.torch_device,
             "variables": ready.environment,
         },

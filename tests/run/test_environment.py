@@ -32,3 +32,9 @@ def test_versions_name_what_is_installed_and_what_is_not() -> None:
     found = versions()
     assert found["torch"] is not None
     assert "xformers" in found
+
+
+def test_what_torch_sets_by_itself_is_not_recorded():
+    assert recorded_variables({"TORCHINDUCTOR_CACHE_DIR": "/tmp/x", "TORCH_LOGS": "all"}) == {
+        "TORCH_LOGS": "all"
+    }
