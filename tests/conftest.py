@@ -33,13 +33,19 @@ def _has_cuda() -> bool:
 HEAVY = (
     "run/test_reuse.py",
     "predict/test_tracing.py",
-    "report/test_browser.py",
-    "run/test_controller.py",
     "run/test_judge.py",
-    "pipelines/test_hub.py",
-    "run/test_fit.py",
+    "report/test_agreement.py",
+    "report/test_table.py",
+    "pipelines/architectures/test_build.py",
     "run/test_session.py",
+    "pipelines/test_hub.py",
+    "tuning/test_tune.py",
+    "run/test_fit.py",
+    "report/test_browser.py",
     "cli/test_commands.py",
+    "analysis/test_code_runs.py",
+    "run/test_predictor.py",
+    "run/test_controller.py",
 )
 """Files that take longest: where processes share the tests these come first, or one waits."""
 

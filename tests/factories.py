@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 from sdbench.pipelines.base import Solver
 from sdbench.results.fidelity import Agreement, Fidelity, Reference, Subject
@@ -185,7 +186,8 @@ def run(
     """
     keys = [*dict.fromkeys(r.key for r in records), *missing]
     run_info = info(suite or Suite(name="test", fixed={"pipeline": PIPELINE}), keys, **info_fields)
-    with RunWriter.create(folder / "run", run_info) as writer:
+    # To wait for the disk after each record takes milliseconds, and some tests write thousands.
+    with RunWriter.create(folder / "run", run_info) as writer, mock.patch("os.fsync"):
         for one in records:
             writer.append(one)
     return read_run(folder / "run")

@@ -14,8 +14,12 @@ among which the choice will be."""
 
 
 def leaders(run: Run) -> tuple[str, ...]:
-    """Keys of the configurations that a run's recommendation within its own limits rests on."""
-    return tuple(m.key for m in top_group(recommend_for_run(run)))
+    """Keys of the configurations that a run's recommendation within its own limits rests on.
+
+    All compete here by the best figures that there are, so that those come up, and are measured
+    again too, which stay behind the ones that luck brought to the top.
+    """
+    return tuple(m.key for m in top_group(recommend_for_run(run, prefers_confirmed=False)))
 
 
 def top_group(advice: Advice) -> tuple[Measurement, ...]:

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from sdbench.analysis.advice import Advice
 from sdbench.analysis.measurement import Measurement, measurements
 from sdbench.analysis.recommend import recommend_for_run, torch_device
-from sdbench.analysis.saturation import is_timed
 from sdbench.errors import SdbenchError
 from sdbench.results.store import Run
 from sdbench.statistics import Estimate
@@ -52,7 +51,7 @@ class Contender:
 def images_per_h(m: Measurement) -> Estimate | None:
     """Images an hour, one call after the other; None where it did not end well."""
     latency = m.latency_per_image
-    if latency is None or not is_timed(m):
+    if latency is None or not m.is_timed:
         return None
     return Estimate(
         SECONDS_PER_H / latency.point,
@@ -126,4 +125,6 @@ def _names(runs: Sequence[Run]) -> list[str]:
 
 
 def _listed(one: Contender) -> str:
-    return f"{one.run.info.device} (run {one.run.folder.name})"
+    if one.name != one.run.info.device:
+        return one.name
+    return f"{one.name} (run {one.run.folder.name})"

@@ -158,10 +158,9 @@ def needed_bytes(m: Measurement, limits: Limits) -> int | None:
     return None if peak is None else math.ceil(peak * (1 + limits.headroom_ratio))
 
 
-def sole_excess(m: Measurement, limits: Limits) -> Excess | None:
-    """The one limit that alone keeps a measurement from being recommended; None otherwise."""
-    exceeded = excesses(m, limits)
-    return exceeded[0] if len(exceeded) == 1 and _flaw(m, limits) is None else None
+def held_by(m: Measurement, limits: Limits) -> tuple[Excess, ...]:
+    """The limits that keep a measurement from being recommended, where nothing else does."""
+    return excesses(m, limits) if _flaw(m, limits) is None else ()
 
 
 def why_not(m: Measurement, limits: Limits) -> str | None:

@@ -13,9 +13,9 @@ from sdbench.results.figure import Figure, Origin
 from sdbench.results.record import Record
 
 LAUNCH_BOUND_BELOW = 0.8
-"""A device that is busy for less of a call than this waits for the host. A profile of kernels back
-to back reads 0.95 and above; the driver's reading is of whole percents over some tenths of a
-second, so that less than a tenth says nothing."""
+"""A device that is busy for less of a call than this is said to wait for the host. A judgement, not
+a measured boundary: kernels back to back leave hardly a pause, and a fifth of a call is more than
+the coarse readings of drivers are off."""
 
 UTILISATION_PERIOD_S = 1.0
 """The driver's reading is of at most the last second (NVML's manual, `nvmlUtilization_t`). Timed

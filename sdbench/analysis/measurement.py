@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
@@ -44,6 +45,7 @@ class Measurement:
         confirmed_rounds: Fresh rounds that `latency` rests on alone, since the configuration was
             among the fastest; 0 where it was not measured again.
         swept_latency: Seconds of one call in the sweep, where fresh rounds have taken its place.
+        swept_latency_per_image: The same for each image of a call.
     """
 
     key: str
@@ -58,6 +60,7 @@ class Measurement:
     record: Record | None = None
     confirmed_rounds: int = 0
     swept_latency: Estimate | None = None
+    swept_latency_per_image: Estimate | None = None
 
     @property
     def status_word(self) -> str:
@@ -65,6 +68,11 @@ class Measurement:
         if self.record is not None and self.record.is_ruled_out:
             return RULED_OUT
         return self.status.value if self.status else MISSING
+
+    @property
+    def is_timed(self) -> bool:
+        """Whether it ended well and has a latency that can be compared."""
+        return self.status is Status.OK and self.latency_per_image is not None
 
     @property
     def peak_memory_figure(self) -> str | None:
@@ -117,6 +125,11 @@ class Measurement:
         return None if figure is None or figure.value is None else int(figure.value)
 
 
+def by_latency(m: Measurement) -> float:
+    """Sorts by latency per image: the fastest first, and what was never timed last."""
+    return m.latency_per_image.point if m.latency_per_image else math.inf
+
+
 def measurements(run: Run) -> tuple[Measurement, ...]:
     """What is known of each configuration of a run, in the order of the plan."""
     knobs = planned_knobs(run)
@@ -134,11 +147,12 @@ def _measured(rounds: Rounds, settled: Record) -> Measurement:
     m = measurement_of(settled)
     if not rounds.confirmed:
         return m
-    swept = accepted_samples(rounds.swept)
+    swept = measurement_of(rounds.swept)
     return replace(
         m,
         confirmed_rounds=rounds.confirmed,
-        swept_latency=median_estimate(swept) if swept else None,
+        swept_latency=swept.latency,
+        swept_latency_per_image=swept.latency_per_image,
     )
 
 

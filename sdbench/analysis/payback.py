@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from math import fsum
 
-from sdbench.analysis.measurement import Measurement
+from sdbench.analysis.measurement import Measurement, by_latency
 from sdbench.jsontypes import canonical_json
 from sdbench.knobs.base import Cost
 from sdbench.knobs.registry import KNOBS
@@ -153,13 +153,8 @@ def compiled_pairs(
         for m in timed
         if m.knobs["compile"] != "off" and (key := _without_compile(m)) in plain
     ]
-    return sorted(pairs, key=lambda pair: _latency_s(pair[0]))
+    return sorted(pairs, key=lambda pair: by_latency(pair[0]))
 
 
 def _without_compile(m: Measurement) -> str:
     return canonical_json({name: value for name, value in m.knobs.items() if name != "compile"})
-
-
-def _latency_s(m: Measurement) -> float:
-    assert m.latency_per_image
-    return m.latency_per_image.point

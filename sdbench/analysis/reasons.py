@@ -72,6 +72,8 @@ def ranking(
     faithful_count: int,
     ranked_count: int,
     metric: Metric,
+    *,
+    is_alone: bool = True,
 ) -> Iterator[str]:
     """How the chosen one stands among those that qualify.
 
@@ -83,6 +85,7 @@ def ranking(
         faithful_count: How many of these come as near to the converged picture as the nearest.
         ranked_count: How many were ranked.
         metric: What they were ranked by.
+        is_alone: Whether nothing beside the ties looks as good, see `swept_alone`.
     """
     words = _BEST_WORDS[metric]
     others = len(tied) - 1
@@ -108,8 +111,11 @@ def ranking(
             )
         yield f"The {words} and {count(others, 'other')} {why}: ties. {choice}."
     elif ranked_count > 1:
-        apart = "" if metric is Metric.MEMORY else "; its interval overlaps no other's"
-        yield f"It is the {words} of them{apart}."
+        if is_alone:
+            apart = "" if metric is Metric.MEMORY else "; its interval overlaps no other's"
+            yield f"It is the {words} of them{apart}."
+        else:
+            yield f"It is the {words} of those that were measured again."
     if metric is Metric.MEMORY:
         return
     if any(e.sample_count == 1 for e in tied):
@@ -135,6 +141,17 @@ def confirmation(chosen: Measurement, confirmed_count: int) -> str:
         others = f"{count(confirmed_count, 'other')} {'was' if confirmed_count == 1 else 'were'}"
         return f"It was not measured again on fresh rounds, as {others}: some of it may be luck."
     return ""
+
+
+def swept_alone(number: int) -> str:
+    """How many look as good by the sweep's figures, which are of other conditions."""
+    if not number:
+        return ""
+    looks = "looks" if number == 1 else "look"
+    return (
+        f"By the sweep's figures alone {count(number, 'other')} {looks} as good or better; in the "
+        "sweep itself, what was measured again was better."
+    )
 
 
 def nothing_qualifies(

@@ -17,7 +17,8 @@ from sdbench.analysis.code import python_code
 from sdbench.analysis.competing import Group, competing, same_picture
 from sdbench.analysis.feasibility import does_not_fit, nearest_miss, obstacle, why_not
 from sdbench.analysis.gain import Gain, gain_sentence
-from sdbench.analysis.measurement import Measurement, measurements
+from sdbench.analysis.measurement import Measurement, by_latency, measurements
+from sdbench.analysis.objective import contenders, figure_of, like_for_like
 from sdbench.analysis.relaxing import SMALLEST_GAIN, relaxations
 from sdbench.analysis.suite_lines import reproducing_suite
 from sdbench.jsontypes import JsonValue
@@ -41,7 +42,11 @@ TextWriter = Callable[[Mapping[str, JsonValue]], str]
 
 
 def recommend_for_run(
-    run: Run, limits: Limits | None = None, objective: Objective | None = None
+    run: Run,
+    limits: Limits | None = None,
+    objective: Objective | None = None,
+    *,
+    prefers_confirmed: bool = True,
 ) -> Advice:
     """The recommendation for a run, with its code.
 
@@ -49,6 +54,7 @@ def recommend_for_run(
         run: The run.
         limits: In place of the suite's own.
         objective: In place of the suite's own.
+        prefers_confirmed: See `recommend`.
     """
     from sdbench.suite.defaults import default_configurations, unswept_defaults
     from sdbench.suite.load import suite_from_json
@@ -63,6 +69,7 @@ def recommend_for_run(
         run_limit_bytes=run.info.memory_limit_bytes,
         default_keys={one.key for one in default_configurations(suite)},
         unswept_keys={one.key for one in unswept_defaults(suite)},
+        prefers_confirmed=prefers_confirmed,
         code_of=lambda knobs: python_code(suite, knobs, device),
         suite_of=lambda knobs: reproducing_suite(suite, knobs),
     )
@@ -82,6 +89,7 @@ def recommend(
     run_limit_bytes: int | None = None,
     default_keys: Collection[str] = (),
     unswept_keys: Collection[str] | None = None,
+    prefers_confirmed: bool = True,
     code_of: TextWriter | None = None,
     suite_of: TextWriter | None = None,
 ) -> Advice:
@@ -97,6 +105,8 @@ def recommend(
             (`sdbench.suite.defaults`).
         unswept_keys: Of these the keys that the suite does not sweep, which are no work of their
             own; by default all of them.
+        prefers_confirmed: Whether what was measured again gives way only to what beat it in the
+            sweep too (`sdbench.analysis.objective.contenders`).
         code_of: Writes the Python that runs a configuration.
         suite_of: Writes the suite that measures it again.
     """
@@ -110,6 +120,7 @@ def recommend(
         names=varying,
         defaults=defaults,
         confirmed_count=sum(m.confirmed_rounds > 0 for m in everything),
+        prefers_confirmed=prefers_confirmed,
         code_of=code_of,
         suite_of=suite_of,
     )
@@ -136,6 +147,7 @@ class _Ranker:
     names: tuple[str, ...]
     defaults: tuple[Measurement, ...]
     confirmed_count: int
+    prefers_confirmed: bool
     code_of: TextWriter | None
     suite_of: TextWriter | None
 
@@ -148,15 +160,19 @@ class _Ranker:
         ranked = [
             (estimate, m)
             for m in group
-            if obstacle(m, self.limits) is None and (estimate := self._metric_of(m)) is not None
+            if obstacle(m, self.limits) is None
+            and (estimate := figure_of(m, self.metric)) is not None
         ]
         if not ranked:
             return self._nothing(group, work)
-        first = min((estimate for estimate, _ in ranked), key=lambda estimate: estimate.point)
-        tied = [(estimate, m) for estimate, m in ranked if estimate.overlaps(first)]
+        able = contenders(ranked, self.metric) if self.prefers_confirmed else ranked
+        first = min((estimate for estimate, _ in able), key=lambda estimate: estimate.point)
+        tied = [(estimate, m) for estimate, m in able if estimate.overlaps(first)]
+        as_fast = sum(e.overlaps(first) or e.point < first.point for e, _ in ranked)
+        set_aside = as_fast - len(tied)
         thrifty = _least_memory([pair for pair in tied if pair[0].point <= first.high])
         faithful = _most_faithful(thrifty)
-        estimate, chosen = min(faithful, key=lambda pair: (pair[0].point, _latency(pair[1])))
+        estimate, chosen = min(faithful, key=lambda pair: (pair[0].point, by_latency(pair[1])))
         gain = self._gain(chosen)
         sentences = [
             reasons.qualification(group, self.limits),
@@ -168,8 +184,10 @@ class _Ranker:
                 len(faithful),
                 len(ranked),
                 self.metric,
+                is_alone=not set_aside,
             ),
             reasons.confirmation(chosen, self.confirmed_count),
+            reasons.swept_alone(set_aside),
             gain_sentence(gain, self.names) if gain else "",
         ]
         return Choice(
@@ -178,7 +196,7 @@ class _Ranker:
             reason=" ".join(filter(None, sentences)),
             ties=tuple(m for _, m in tied if m is not chosen),
             gain=gain,
-            relaxations=relaxations(group, self.limits, chosen, self._metric_of),
+            relaxations=relaxations(group, self.limits, chosen, self.metric),
             code=self.code_of(chosen.knobs) if self.code_of else None,
             suite=self.suite_of(chosen.knobs) if self.suite_of else None,
         )
@@ -213,10 +231,10 @@ class _Ranker:
         """A ratio of latencies that is worth a sentence; None where speed is not the objective."""
         if other is None or self.metric is Metric.MEMORY:
             return None
-        ours, theirs = self._metric_of(one), self._metric_of(other)
-        if ours is None or theirs is None or ours.overlaps(theirs):
+        pair = like_for_like(one, other, self.metric)
+        if pair is None or pair[0].overlaps(pair[1]):
             return None
-        ratio = theirs.point / ours.point
+        ratio = pair[1].point / pair[0].point
         return ratio if ratio >= SMALLEST_GAIN else None
 
     def _nothing(self, group: Sequence[Measurement], work: Mapping[str, JsonValue]) -> Choice:
@@ -228,7 +246,7 @@ class _Ranker:
             reason=reason,
             nearest_miss=miss,
             excess=excess,
-            relaxations=relaxations(group, self.limits, None, self._metric_of),
+            relaxations=relaxations(group, self.limits, None, self.metric),
         )
 
     def _gain(self, chosen: Measurement) -> Gain | None:
@@ -236,10 +254,10 @@ class _Ranker:
         default = next((m for m in self.defaults if same_picture(m, chosen)), None)
         if default is None:
             return None
-        ours, theirs = self._metric_of(chosen), self._metric_of(default)
+        pair = like_for_like(chosen, default, self.metric)
         ratio = None
-        if default.status is Status.OK and ours and theirs and not ours.overlaps(theirs):
-            ratio = theirs.point / ours.point if ours.point else None
+        if default.status is Status.OK and pair and not pair[0].overlaps(pair[1]):
+            ratio = pair[1].point / pair[0].point if pair[0].point else None
         steps_differ = default.knobs.get("steps") != chosen.knobs.get("steps")
         return Gain(
             default=default,
@@ -251,16 +269,6 @@ class _Ranker:
             is_other_work=steps_differ and self.limits.fidelity is None,
             metric=self.metric,
         )
-
-    def _metric_of(self, m: Measurement) -> Estimate | None:
-        match self.metric:
-            case Metric.LATENCY_PER_IMAGE:
-                return m.latency_per_image
-            case Metric.LATENCY:
-                return m.latency
-            case Metric.MEMORY:
-                used = m.peak_memory_bytes
-                return None if used is None else Estimate(used, used, used, 1.0, 1)
 
 
 def _least_memory(
@@ -292,7 +300,3 @@ def _most_faithful(
         for estimate, m in tied
         if m.fidelity_score is not None and m.fidelity_score >= bound
     ]
-
-
-def _latency(m: Measurement) -> float:
-    return m.latency_per_image.point if m.latency_per_image else float("inf")

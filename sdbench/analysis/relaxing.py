@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
-from sdbench.analysis.feasibility import sole_excess
+from sdbench.analysis.feasibility import held_by
 from sdbench.analysis.measurement import Measurement
+from sdbench.analysis.objective import figure_of, like_for_like
 from sdbench.statistics import Estimate
-from sdbench.suite.model import Limits
+from sdbench.suite.model import Limits, Metric
 
 SMALLEST_GAIN = 1.05
 """A smaller ratio of two latencies is not worth a sentence."""
@@ -49,6 +50,8 @@ class Relaxation:
             recommended where nothing qualifies; None where the limit is not binding.
         ratio: The recommendation's figure over that of `choice`, as the objective counts it (2.0:
             twice as fast, or half the memory); None where nothing is recommended.
+        is_shared: Whether it keeps back something better together with other limits, and nothing
+            alone.
     """
 
     limit: Limit
@@ -56,19 +59,18 @@ class Relaxation:
     to: float | None = None
     choice: Measurement | None = None
     ratio: float | None = None
+    is_shared: bool = False
 
 
-MetricReader = Callable[[Measurement], Estimate | None]
-
-_Able = tuple[float, Estimate, Measurement]
-"""What the limit would have to be, the objective's figure, and what that would let in."""
+_Able = tuple[float, Estimate, float | None, Measurement]
+"""What the limit would have to be, the objective's figure, the gain, and what that would let in."""
 
 
 def relaxations(
     group: Iterable[Measurement],
     limits: Limits,
     chosen: Measurement | None,
-    metric_of: MetricReader,
+    metric: Metric,
 ) -> tuple[Relaxation, ...]:
     """What relaxing each of the given limits alone buys.
 
@@ -81,33 +83,42 @@ def relaxations(
         group: Measurements that compete with each other.
         limits: What the recommendation keeps to.
         chosen: The recommendation, or None where nothing qualifies.
-        metric_of: What the objective minimises.
+        metric: What the objective minimises.
     """
-    ours = metric_of(chosen) if chosen else None
     able: dict[Limit, list[_Able]] = {limit: [] for limit in Limit}
+    shared: set[Limit] = set()
     for m in group:
-        excess, theirs = sole_excess(m, limits), metric_of(m)
-        if excess is not None and theirs is not None and (ours is None or _is_gain(ours, theirs)):
-            able[_LIMITS[excess.figure]].append((excess.value, theirs, m))
+        theirs, ratio = figure_of(m, metric), None
+        if theirs is None:
+            continue
+        if chosen is not None and (ratio := _gain(m, chosen, metric)) is None:
+            continue
+        held = held_by(m, limits)
+        if len(held) == 1:
+            able[_LIMITS[held[0].figure]].append((held[0].value, theirs, ratio, m))
+        else:
+            shared.update(_LIMITS[excess.figure] for excess in held)
     found: list[Relaxation] = []
     for limit in Limit:
         given = getattr(limits, limit.value)
         if given is not None:
             found += [
-                Relaxation(
-                    limit=limit,
-                    given=given,
-                    to=to,
-                    choice=m,
-                    ratio=ours.point / theirs.point if ours else None,
+                Relaxation(limit=limit, given=given, to=to, choice=m, ratio=ratio)
+                for to, _, ratio, m in _least_and_most(
+                    able[limit], limit, is_gain=chosen is not None
                 )
-                for to, theirs, m in _least_and_most(able[limit], limit, is_gain=ours is not None)
-            ] or [Relaxation(limit=limit, given=given)]
+            ] or [Relaxation(limit=limit, given=given, is_shared=limit in shared)]
     return tuple(found)
 
 
-def _is_gain(ours: Estimate, theirs: Estimate) -> bool:
-    return 0 < theirs.point * SMALLEST_GAIN <= ours.point and not ours.overlaps(theirs)
+def _gain(m: Measurement, chosen: Measurement, metric: Metric) -> float | None:
+    """How many times as good a measurement is, where it is a gain."""
+    pair = like_for_like(m, chosen, metric)
+    if pair is None:
+        return None
+    theirs, ours = pair
+    is_gain = 0 < theirs.point * SMALLEST_GAIN <= ours.point and not ours.overlaps(theirs)
+    return ours.point / theirs.point if is_gain else None
 
 
 def _least_and_most(able: Sequence[_Able], limit: Limit, *, is_gain: bool) -> list[_Able]:
@@ -119,11 +130,11 @@ def _least_and_most(able: Sequence[_Able], limit: Limit, *, is_gain: bool) -> li
         return []
 
     def by_step(one: _Able) -> tuple[float, float]:
-        needed, estimate, _ = one
+        needed, estimate, _, _ = one
         return (-needed if limit is Limit.FIDELITY else needed, estimate.point)
 
     least = min(able, key=by_step)
-    best = min((estimate for _, estimate, _ in able), key=lambda estimate: estimate.point)
+    best = min((estimate for _, estimate, _, _ in able), key=lambda estimate: estimate.point)
     most = min(
         (one for one in able if one[1].overlaps(best) and one[1].point <= best.high), key=by_step
     )

@@ -41,7 +41,19 @@ def relaxations_lines(
     if idle and choice.chosen is None:
         noun = "limit" if len(idle) == 1 else "limits"
         lines.append(f"Relaxing the {joined(idle, 'or')} {noun} alone lets nothing in.")
-    elif idle:
+    else:
+        lines += _idle_lines(choice)
+    return lines
+
+
+def _idle_lines(choice: Choice) -> list[str]:
+    """Which limits buy nothing alone, and which buy nothing at all."""
+    lines = []
+    if shared := [_NAMES[r.limit] for r in choice.relaxations if r.is_shared]:
+        noun = "limit" if len(shared) == 1 else "limits"
+        lines.append(f"Relaxing the {joined(shared, 'or')} {noun} alone buys nothing.")
+    idle = [_NAMES[r.limit] for r in choice.relaxations if not (r.choice or r.is_shared)]
+    if idle:
         are = "limit is" if len(idle) == 1 else "limits are"
         lines.append(f"The {joined(idle)} {are} not binding.")
     return lines
@@ -60,6 +72,8 @@ def relaxation_text(
         metric: What the objective minimises.
     """
     choice, to = relaxation.choice, relaxation.to
+    if relaxation.is_shared:
+        return f"Relaxing the {_NAMES[relaxation.limit]} limit alone buys nothing."
     if choice is None or to is None:
         return f"The {_NAMES[relaxation.limit]} limit is not binding."
     what = settings(choice.knobs, names)
@@ -146,6 +160,6 @@ def _raised(value: float, per_unit: float, decimals: int) -> float:
     """The value in units, rounded, and one more of the last digit where that is below it."""
     scale = float(10**decimals)
     steps = round(value / per_unit * scale)
-    if steps / scale * per_unit < value:
+    if steps / (scale / per_unit) < value:  # as the text is read, to the last bit
         steps += 1
     return steps / scale

@@ -52,7 +52,7 @@ def saturation(family: Iterable[Measurement]) -> Saturation | None:
         family: Measurements of one device that differ in the batch alone.
     """
     members = [m for m in family if m.batch_size is not None]
-    timed = sorted((m for m in members if is_timed(m)), key=_batch)
+    timed = sorted((m for m in members if m.is_timed), key=_batch)
     if not timed:
         return None
     for index, m in enumerate(timed[:-1]):
@@ -71,7 +71,7 @@ def fixed_share(family: Iterable[Measurement]) -> float | None:
     smallest. A call's time bends upwards with the batch, if at all, so the true share is no less.
     None without two batches, or where the intervals leave the share at 0.
     """
-    timed = sorted((m for m in family if is_timed(m) and m.batch_size is not None), key=_batch)
+    timed = sorted((m for m in family if m.is_timed and m.batch_size is not None), key=_batch)
     if len(timed) < 2 or _batch(timed[0]) != 1:
         return None
     one, next_one = timed[0].latency, timed[1].latency
@@ -80,11 +80,6 @@ def fixed_share(family: Iterable[Measurement]) -> float | None:
     per_image_s = max(0.0, (next_one.high - one.low) / (_batch(timed[1]) - 1))
     share = 1 - per_image_s / one.low
     return share if share > 0 else None
-
-
-def is_timed(m: Measurement) -> bool:
-    """Whether it ended well and was timed."""
-    return m.status is Status.OK and m.latency_per_image is not None
 
 
 def ran_out(m: Measurement) -> bool:

@@ -9,10 +9,9 @@ from enum import Enum
 from sdbench.analysis.advice import Advice
 from sdbench.analysis.competing import same_picture
 from sdbench.analysis.gain import Gain
-from sdbench.analysis.measurement import Measurement
+from sdbench.analysis.measurement import Measurement, by_latency
 from sdbench.analysis.reasons import AMOUNT_KNOBS
 from sdbench.knobs.registry import KNOBS
-from sdbench.results.record import Status
 
 
 class Change(str, Enum):
@@ -86,18 +85,13 @@ def waterfall(measured: Sequence[Measurement], advice: Advice) -> Waterfall | No
     chosen = advice.best.chosen
     if chosen is None or chosen.latency_per_image is None:
         return None
-    competing = [m for m in measured if is_timed(m) and same_picture(m, chosen)]
+    competing = [m for m in measured if m.is_timed and same_picture(m, chosen)]
     gain = advice.best.gain
-    if gain is not None and is_timed(gain.default):
+    if gain is not None and gain.default.is_timed:
         start, reason = gain.default, None
     else:
         start, reason = _plainest(competing, advice.names), _absence(gain)
     return Waterfall(start, tuple(_steps(competing, start, chosen)), reason)
-
-
-def is_timed(m: Measurement) -> bool:
-    """Whether it has a latency that can be compared."""
-    return m.status is Status.OK and m.latency_per_image is not None
 
 
 def _absence(gain: Gain | None) -> str:
@@ -130,7 +124,7 @@ def _steps(
     lengths = _longest_ways(between, whole, len(turned))
     while at != whole:
         following = [m for m in lengths if m & at == at and lengths[m] == lengths[at] - 1]
-        position = min(following, key=lambda mask: _latency_s(between[mask]))
+        position = min(following, key=lambda mask: by_latency(between[mask]))
         flipped = at ^ position
         knobs = tuple(name for bit, name in enumerate(turned) if flipped >> bit & 1)
         yield WaterfallStep(knobs, before, between[position])
@@ -182,8 +176,3 @@ def _longest_ways(masks: Collection[int], whole: int, bits: int) -> dict[int, in
     for mask in sorted(known - {whole}, key=int.bit_count, reverse=True):
         lengths[mask] = 1 + max(n for one, n in lengths.items() if one & mask == mask)
     return lengths
-
-
-def _latency_s(m: Measurement) -> float:
-    assert m.latency_per_image
-    return m.latency_per_image.point

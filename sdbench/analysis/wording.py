@@ -84,10 +84,13 @@ def estimate_text(estimate: Estimate | None) -> str:
 
 
 def interval_text(estimate: Estimate) -> str:
-    """An estimate's interval in seconds, with its confidence where that is below the nominal."""
+    """An estimate's interval in seconds, with its confidence where that is below the nominal.
+
+    Its ends are rounded to the same digit as its point, which therefore never lies outside of it.
+    """
     if estimate.sample_count < 2:
         return "one sample, no interval"
-    finest = estimate.half_width / 10 or None
+    finest = estimate.half_width or None
     text = f"{format_seconds(estimate.low, finest)} to {format_seconds(estimate.high, finest)}"
     if estimate.is_confident:
         return text

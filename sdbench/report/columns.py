@@ -82,7 +82,6 @@ MEASURED_COLUMNS = (
         hint=f"median of the timed calls over the images of a call, and its {_INTERVAL}",
     ),
     PEAK_MEMORY,
-    ALLOCATED,
     _score_column(
         "fidelity",
         lambda fidelity: fidelity.score,
@@ -105,6 +104,7 @@ MEASURED_COLUMNS = (
         lambda m: _estimate_cell(m.latency),
         hint=f"median of the timed calls, and its {_INTERVAL}",
     ),
+    ALLOCATED,
     *MEMORY_COLUMNS,
     Column(
         "numerical error",

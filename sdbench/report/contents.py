@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sdbench.analysis.measurement import Measurement
+from sdbench.analysis.measurement import Measurement, by_latency
 from sdbench.analysis.wording import settings
 from sdbench.jsontypes import canonical_json
 from sdbench.knobs.base import Effect
@@ -81,10 +80,6 @@ def _content(group: Sequence[Measurement], setting_apart: Sequence[str]) -> Cont
     return Content(
         title=settings(group[0].knobs, setting_apart) if setting_apart else "",
         measured=tuple(group),
-        drawn=tuple(Drawn(tuple(sorted(same, key=_latency_s))) for same in drawn.values()),
+        drawn=tuple(Drawn(tuple(sorted(same, key=by_latency))) for same in drawn.values()),
         reference=next((m.fidelity.reference for m in group if m.fidelity.reference), None),
     )
-
-
-def _latency_s(m: Measurement) -> float:
-    return m.latency_per_image.point if m.latency_per_image else math.inf

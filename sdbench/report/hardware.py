@@ -17,12 +17,12 @@ from sdbench.report.hardware_words import (
     cost_text,
     headline,
     mean_sentence,
+    multiple_text,
     number_text,
     range_text,
     ratio_text,
     relative_worths,
     speed_text,
-    times_text,
     worth_text,
 )
 from sdbench.results.store import Run
@@ -242,7 +242,7 @@ def _mean_cell(mean: Mean, index: int, is_reference: bool) -> tuple[str, str]:
 def _ratio_cell(value: Estimate | None, is_reference: bool) -> tuple[str, str]:
     if is_reference or value is None:
         return ratio_text(value, is_reference=is_reference), ""
-    return times_text(value), range_text(value)
+    return multiple_text(value), range_text(value)
 
 
 def _counted(words: str, mean: Mean) -> str:

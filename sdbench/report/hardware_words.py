@@ -47,10 +47,10 @@ def ratio_text(estimate: Estimate | None, *, is_reference: bool = False) -> str:
         return "reference"
     if estimate is None:
         return "–"
-    return f"{times_text(estimate)} ({range_text(estimate)})"
+    return f"{multiple_text(estimate)} ({range_text(estimate)})"
 
 
-def times_text(estimate: Estimate | None) -> str:
+def multiple_text(estimate: Estimate | None) -> str:
     """How many times the reference, without its interval: ``1.92 ×``."""
     return "–" if estimate is None else f"{number_text(estimate)} ×"
 

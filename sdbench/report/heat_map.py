@@ -109,7 +109,7 @@ def heat_map(
         cell.latency_s for row in rows for cell in row.cells if cell and cell.latency_s is not None
     ]
     return HeatMap(
-        steps=tuple(setting("steps", value) for value in ordered),
+        steps=tuple(_steps_words(value) for value in ordered),
         rows=tuple(
             replace(row, cells=tuple(_coloured(cell, known_s) for cell in row.cells))
             for row in rows
@@ -124,6 +124,10 @@ def heat_map(
 def steps_of(drawn: Drawn) -> JsonValue:
     """The number of steps; None for the pipeline's own."""
     return drawn.fastest.knobs.get("steps")
+
+
+def _steps_words(value: JsonValue) -> str:
+    return "default steps" if value is None else setting("steps", value)
 
 
 def steps_order(value: JsonValue) -> float:

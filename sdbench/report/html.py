@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from functools import cache
 from importlib import resources
@@ -10,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 from plotly.offline import get_plotlyjs
 
 from sdbench.report.files import write_atomically
@@ -42,6 +43,7 @@ _SCRIPTS = (
     "words.js",
     "rows.js",
     "feasibility.js",
+    "objective.js",
     "relaxing.js",
     "engine.js",
     "sentences.js",
@@ -52,6 +54,7 @@ _SCRIPTS = (
     "answer.js",
     "limits.js",
     "scatter.js",
+    "picked.js",
     "table.js",
     "tiles.js",
     "memory_map.js",
@@ -81,6 +84,7 @@ def html(run: Run) -> str:
         lstrip_blocks=True,
     )
     environment.globals["glossary"] = GLOSSARY
+    environment.filters["breakable"] = breakable
     view = report_view(run)
     return environment.get_template("report.html.j2").render(
         view=view,
@@ -91,6 +95,11 @@ def html(run: Run) -> str:
         script=Markup("").join(map(_own_text, _SCRIPTS)),
         plotly=_plotly(),
     )
+
+
+def breakable(text: str) -> Markup:
+    """A text whose long names may break after their own signs, not inside a word."""
+    return Markup(re.sub("([_=/])", r"\1<wbr>", str(escape(text))))
 
 
 def island(data: Mapping[str, Any]) -> Markup:

@@ -11,7 +11,7 @@ from sdbench.analysis.advice import Advice, figures, p95_text
 from sdbench.analysis.competing import same_picture
 from sdbench.analysis.feasibility import STATUS_WORDS
 from sdbench.analysis.frontier import frontier
-from sdbench.analysis.measurement import Measurement, measurements
+from sdbench.analysis.measurement import Measurement, by_latency, measurements
 from sdbench.analysis.noise import noise
 from sdbench.analysis.recommend import recommend_for_run
 from sdbench.analysis.relaxing_words import relaxations_lines
@@ -126,11 +126,7 @@ def _shown(unbeaten: Sequence[Measurement], marked: Sequence[Measurement]) -> li
     if len(others) > room:
         others = [others[round(i * (len(others) - 1) / (room - 1))] for i in range(room)]
     rows |= {m.key: m for m in others}
-    return sorted(rows.values(), key=_latency)
-
-
-def _latency(m: Measurement) -> float:
-    return m.latency_per_image.point if m.latency_per_image else float("inf")
+    return sorted(rows.values(), key=by_latency)
 
 
 def _cells(m: Measurement, advice: Advice, has_fidelity: bool, names_memory: bool) -> list[str]:

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from sdbench.analysis.feasibility import STATUS_WORDS, memory_limit_text, needed_bytes
 from sdbench.analysis.measurement import Measurement
-from sdbench.analysis.memory_map import MERGED_KNOBS, SIZE_KNOBS, Cell, MemoryMap, Trial
+from sdbench.analysis.memory_cells import Cell, MemoryMap, Trial
+from sdbench.analysis.memory_map import MERGED_KNOBS, SIZE_KNOBS
 from sdbench.analysis.wording import joined, setting, settings, shortened
 from sdbench.jsontypes import JsonValue
 from sdbench.knobs.registry import KNOBS

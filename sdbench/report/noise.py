@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from sdbench.analysis.advice import Advice
-from sdbench.analysis.measurement import Measurement
+from sdbench.analysis.measurement import Measurement, by_latency
 from sdbench.analysis.noise import Noise, has_company, noise
 from sdbench.analysis.ratios import is_told_from_one, ratio
 from sdbench.analysis.wording import count, estimate_text, interval_text, settings
@@ -98,7 +98,7 @@ def noise_view(run: Run, measured: Sequence[Measurement], advice: Advice) -> Noi
     confirmed = [
         (m, row) for row, m in enumerate(measured) if m.confirmed_rounds and m.swept_latency
     ]
-    confirmed.sort(key=lambda one: _latency_s(one[0]))
+    confirmed.sort(key=lambda one: by_latency(one[0]))
     return NoiseView(
         smallest=_smallest(found),
         sentences=tuple(filter(None, (_basis(found), f"{_disturbances(found)}."))),
@@ -217,7 +217,3 @@ def _confirmed(m: Measurement, row: int, advice: Advice) -> Confirmed:
         change=told,
         rounds=m.confirmed_rounds,
     )
-
-
-def _latency_s(m: Measurement) -> float:
-    return m.latency_per_image.point if m.latency_per_image else float("inf")

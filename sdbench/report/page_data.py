@@ -152,6 +152,12 @@ def _bytes(m: Measurement, figure: str) -> int | None:
     return m.peak_memory_bytes if figure == PEAK else m.memory_bytes(figure)
 
 
+def _swept_interval(m: Measurement) -> tuple[float, float, float] | None:
+    """Point and interval of a call in the sweep, in seconds; None where there was no other."""
+    swept = m.swept_latency
+    return None if swept is None else (swept.point, swept.low, swept.high)
+
+
 def _columns(
     measured: Sequence[Measurement],
     statuses: Sequence[str],
@@ -186,6 +192,7 @@ def _columns(
         "fidelity_reason": each(lambda m: numbered(m.fidelity.reason)),
         "is_degenerate": each(lambda m: m.is_degenerate),
         "confirmed_rounds": each(lambda m: m.confirmed_rounds),
+        "swept": each(_swept_interval),
         "reason": each(lambda m: numbered(m.reason)),
         "nfe": each(lambda m: m.fidelity.denoiser_evaluations),
     }

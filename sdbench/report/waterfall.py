@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from sdbench.analysis.advice import Advice
 from sdbench.analysis.measurement import Measurement
-from sdbench.analysis.recommend import EQUAL_FIDELITY, EQUAL_MEMORY_BYTES, EQUAL_MEMORY_RATIO
+from sdbench.analysis.recommend import EQUAL_FIDELITY, EQUAL_MEMORY_RATIO
 from sdbench.analysis.waterfall import Change, Waterfall, WaterfallStep, waterfall
 from sdbench.analysis.wording import (
     FIGURE_WORDS,
@@ -202,7 +202,7 @@ class _Scene:
         if earlier is None or later is None:
             return Figured(text)
         change = later - earlier
-        if abs(change) < max(EQUAL_MEMORY_BYTES, EQUAL_MEMORY_RATIO * earlier):
+        if abs(change) < EQUAL_MEMORY_RATIO * earlier:
             return Figured(text, "no weighty change" if change else "the same")
         return Figured(text, _signed(format_bytes(abs(change)), change), change > 0)
 

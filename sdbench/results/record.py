@@ -72,8 +72,8 @@ class Record:
         first_call_s: Seconds of the first call (lazy loading, compilation, autotuning).
         warmup_s: Seconds of each further call before the timed ones.
         samples_s: Seconds of every timed call, in order.
-        device_samples_s: Seconds that the device was busy in each timed call, by its own events;
-            empty where the device has no clock of its own.
+        device_samples_s: Seconds from the beginning to the end of each timed call by the device's
+            own events, pauses between kernels included; empty where it has no clock of its own.
         is_outlier: For each sample, whether it lies more than 10 sigma from the median.
         is_throttled: For each sample, whether the device was throttled.
         stop_reason: Why no further sample was taken.

@@ -79,7 +79,7 @@ class Judge:
             if self._absence(configuration) is None
             and _picture_key(configuration) not in self._judged
         ]
-        contents = {_content_key(configuration): configuration for configuration in unjudged}
+        contents = {configuration.content_key: configuration for configuration in unjudged}
         for key, configuration in contents.items():
             try:
                 self._references[key] = self._reference(configuration, self._protocol)
@@ -176,7 +176,7 @@ class Judge:
         fidelity = judge(
             drawing,
             wanted,
-            self._references[_content_key(configuration)],
+            self._references[configuration.content_key],
             twin if isinstance(twin, str) else Drawing.load(twin),
         )
         kept = sorted({0, fidelity.worst_picture or 0})
@@ -191,11 +191,6 @@ class Judge:
 
 def _reason(drawn: Drawn) -> str:
     return drawn.reason or drawn.status.value
-
-
-def _content_key(configuration: Configuration) -> str:
-    """Equal for configurations that are asked for the same picture."""
-    return canonical_json(configuration.effect_part(Effect.CONTENT))
 
 
 def _picture_key(configuration: Configuration) -> str:

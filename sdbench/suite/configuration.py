@@ -36,6 +36,11 @@ class Configuration:
         digest = hashlib.sha256(canonical_json(turned).encode()).hexdigest()
         return digest[:_KEY_HEX_DIGITS]
 
+    @property
+    def content_key(self) -> str:
+        """Equal for configurations that are asked for the same picture."""
+        return canonical_json(self.effect_part(Effect.CONTENT))
+
     def effect_part(self, *effects: Effect) -> dict[str, JsonValue]:
         """The values of the knobs of some effects on the picture."""
         return {name: value for name, value in self.knobs.items() if KNOBS[name].effect in effects}

@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 
-from sdbench.jsontypes import canonical_json
 from sdbench.knobs.base import Effect
 from sdbench.knobs.registry import KNOBS
 from sdbench.suite.configuration import Configuration
@@ -63,15 +62,10 @@ def with_defaults(
     A picture that none of the configurations draws, as where ``exclude`` matches it, has none.
     """
     present = {configuration.key for configuration in configurations}
-    contents = {_content_key(configuration) for configuration in configurations}
+    contents = {configuration.content_key for configuration in configurations}
     added = (
         one
         for one in default_configurations(suite)
-        if one.key not in present and _content_key(one) in contents
+        if one.key not in present and one.content_key in contents
     )
     return (*configurations, *added)
-
-
-def _content_key(configuration: Configuration) -> str:
-    """Equal for configurations that are asked for the same picture."""
-    return canonical_json(configuration.effect_part(Effect.CONTENT))

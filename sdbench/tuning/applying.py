@@ -51,6 +51,14 @@ def apply(pipe: Any, knobs: Mapping[str, JsonValue], code: str) -> dict[str, Any
     return arguments
 
 
+def keep(pipe: Any) -> None:
+    """Makes what was applied to a pipeline its own, so that nothing takes it back any more.
+
+    What is measured from then on is measured with it.
+    """
+    _applied.pop(pipe, None)
+
+
 def _turn(
     pipe: Any, knob: SetupKnob, value: JsonValue, knobs: Mapping[str, JsonValue], device: str
 ) -> Callable[[], None]:

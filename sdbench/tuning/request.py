@@ -58,8 +58,8 @@ class Request:
         sections = {
             "name": _name(pipeline),
             "pipeline": pipeline,
-            "fixed": dict(self.fixed or {}),
-            "axes": {name: _listed(values) for name, values in (self.axes or {}).items()},
+            "fixed": dict(self.fixed) if isinstance(self.fixed, Mapping) else self.fixed or {},
+            "axes": _listed_axes(self.axes),
             **(sweep or {}),
         }
         if self.prompt is not None:
@@ -184,6 +184,13 @@ def _refuse_handed_over_hooks(suite: Suite, given: Mapping[str, JsonValue]) -> N
             "with offload model, only the pipeline's own task can be measured in this process: "
             "leave `task` out, or use in_workers=True"
         )
+
+
+def _listed_axes(axes: Any) -> Any:
+    """A list for each axis; what is no mapping as it is, to be refused with its name."""
+    if not isinstance(axes, Mapping):
+        return {} if axes is None else axes
+    return {name: _listed(values) for name, values in axes.items()}
 
 
 def _listed(values: Any) -> Any:

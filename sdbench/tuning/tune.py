@@ -117,6 +117,7 @@ def _tune_here(
     limit_bytes: int | None,
     progress: bool,
 ) -> Recommendation:
+    from sdbench.tuning.applying import keep
     from sdbench.tuning.as_given import left_as_given
     from sdbench.tuning.given import given
     from sdbench.tuning.local_worker import LocalLauncher
@@ -124,6 +125,7 @@ def _tune_here(
     told = given(pipe)
     suite = with_given(_suite(request, told.knobs["pipeline"], pipe, ()), told.knobs)
     order = _order(suite, results, told.torch_device, limit_bytes)
+    keep(pipe)
     with left_as_given(pipe) as as_given:
         return _measured(order, progress, LocalLauncher(pipe, told, as_given), None)
 

@@ -41,6 +41,7 @@ def test_a_part_of_several_names_and_an_unknown_one_list_the_devices(among):
 
 def test_runs_on_one_device_are_named_by_their_folders(tmp_path):
     among = contenders([run_on(tmp_path, "NVIDIA L4", sweep(1.0)) for _ in range(2)])
-    with pytest.raises(UnknownDevice, match="or the run's folder"):
+    listed = r"NVIDIA L4 \(NVIDIA L4-0/run\); NVIDIA L4 \(NVIDIA L4-1/run\); give more"
+    with pytest.raises(UnknownDevice, match=listed):
         find("NVIDIA L4", among)
     assert find("l4-1/run", among) == 1

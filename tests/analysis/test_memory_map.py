@@ -6,7 +6,8 @@ import factories
 import pytest
 
 from sdbench.analysis.measurement import Measurement, measurement_of
-from sdbench.analysis.memory_map import Cell, MemoryMap, memory_map
+from sdbench.analysis.memory_cells import Cell, MemoryMap
+from sdbench.analysis.memory_map import memory_map
 from sdbench.knobs.registry import varying_knobs
 from sdbench.results.figure import Figure, Origin
 from sdbench.results.prediction import Fit

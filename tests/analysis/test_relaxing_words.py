@@ -91,6 +91,11 @@ def test_what_is_printed_can_be_given_as_the_limit_and_lets_it_in() -> None:
         assert score - 0.01 <= lowered_score(score) <= score
 
 
+@pytest.mark.parametrize("duration_s", [0.102, 0.40800000000000003, 0.8160000000000001])
+def test_a_printed_latency_lets_in_what_is_above_it_by_the_last_bit(duration_s: float) -> None:
+    assert parse_seconds(raised_seconds_text(duration_s)) >= duration_s
+
+
 def lines(*records: Record, limits: Limits) -> list[str]:
     advice = recommend([measurement_of(one) for one in records], limits, Objective())
     return relaxations_lines(advice.best, advice.names)
@@ -106,6 +111,15 @@ def test_limits_that_buy_nothing_share_a_line() -> None:
     ]
     assert lines(one, limits=Limits(latency_s=2.0)) == ["The latency limit is not binding."]
     assert lines(one, limits=Limits()) == []
+
+
+def test_limits_that_keep_back_something_better_together_are_not_called_idle() -> None:
+    better = record(batch_size=4, samples_s=around(2.0))
+    given = Limits(memory_bytes=GIB, latency_s=1.5, batch_size=2)
+    assert lines(record(), better, limits=given) == [
+        "Relaxing the latency or batch limits alone buys nothing.",
+        "The memory limit is not binding.",
+    ]
 
 
 def test_limits_that_let_in_nothing_share_a_line_too() -> None:

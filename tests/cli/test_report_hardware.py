@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
-from sdbench.cli.main import main
+from sdbench.cli.main import cli, main
 
 SUITE = """
 pipeline: {builtin: tiny}
 fixed: {scheduler: euler, steps: 4}
 axes:
   batch_size: [1, 2, 4]
-measure: {min_samples: 2, max_samples: 2, default: off}
+measure: {min_samples: 2, max_samples: 2, default: off, confirm_rounds: 0}
 fidelity: off
 """
 LARGE = "{name: NVIDIA H100, denoiser_s: 0.001, scheduler_step_s: 0.02}"
@@ -24,11 +26,27 @@ SMALL = "{name: NVIDIA L4, memory_bytes: 6500000000}"
 Call = Callable[..., tuple[int, str, str]]
 
 
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a run on each of two scripted GPUs: `large` and `small`."""
+    folder = tmp_path_factory.mktemp("runs")
+    (folder / "suite.yaml").write_text(SUITE)
+    for name, script in (("large", LARGE), ("small", SMALL)):
+        (folder / f"{name}.yaml").write_text(script)
+        device = f"scripted:{folder / name}.yaml"
+        arguments = ["run", str(folder / "suite.yaml"), "--device", device]
+        outcome = CliRunner().invoke(cli, [*arguments, "--results", str(folder / name)])
+        assert outcome.exit_code == 0, outcome.output
+    return folder
+
+
 @pytest.fixture
 def sdbench(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path, runs: Path
 ) -> Call:
-    """Runs a command line in a folder that has a run on each of two scripted GPUs."""
+    """Runs a command line in a folder of its own that has the runs."""
+    for name in ("large", "small"):
+        shutil.copytree(runs / name, tmp_path / name)
     monkeypatch.chdir(tmp_path)
 
     def call(*arguments: str) -> tuple[int, str, str]:
@@ -38,11 +56,6 @@ def sdbench(
         output, errors = capsys.readouterr()
         return int(ended.value.code or 0), output, errors
 
-    Path("suite.yaml").write_text(SUITE)
-    for name, script in (("large", LARGE), ("small", SMALL)):
-        Path(f"{name}.yaml").write_text(script)
-        device = f"scripted:{name}.yaml"
-        assert call("run", "suite.yaml", "--device", device, "--results", name)[0] == 0
     return call
 
 

@@ -244,7 +244,7 @@ def test_a_slider_moved_by_keyboard_changes_the_answer_to_what_the_command_says(
     page.keyboard.press("End")
     sync_api.expect(slider).to_have_attribute("aria-valuetext", "no limit")
     sync_api.expect(page.locator("#limit-memory")).to_have_value("")
-    assert "--memory none" in (page.locator("#command").text_content() or "")
+    sync_api.expect(page.locator("#command")).to_contain_text("--memory none")
     shows(page, recommended(run.folder, command_options(page)))
 
 
@@ -256,6 +256,8 @@ def test_a_limit_that_is_none_is_marked_and_the_last_answer_stays(page):
     sync_api.expect(field).to_have_attribute("aria-invalid", "true")
     problem = page.locator("#problem-fidelity")
     sync_api.expect(problem).to_contain_text("a share above 0 and up to 1")
+    sync_api.expect(problem).to_contain_text("Still in force: 0.8")
+    sync_api.expect(page.locator("#reset-limits")).to_be_enabled()
     sync_api.expect(page.locator("#answer")).to_contain_text("fidelity at least 0.8")
     field.fill("80%")
     sync_api.expect(field).to_have_attribute("aria-invalid", "false")
@@ -280,6 +282,8 @@ def test_the_address_keeps_the_limits_and_a_reset_takes_the_suites_own(page):
     sync_api.expect(page.locator("#answer")).to_contain_text("within 650 MiB")
     changed = page.locator("#answer").text_content()
     assert page.evaluate("location.hash") == "#memory=650MiB&latency=0.3s"
+    page.locator("#contents a").last.click()
+    page.wait_for_function("scrollY > 0 && location.hash === '#memory=650MiB&latency=0.3s'")
     page.reload()
     sync_api.expect(page.locator("#answer")).to_have_text(changed)
     sync_api.expect(page.locator("#limit-latency")).to_have_value("0.3")
@@ -363,7 +367,10 @@ def test_a_new_answer_is_read_out_once_and_not_at_each_key(opened, report):
 def test_the_choice_for_each_work_follows_the_limits(page):
     rows = page.locator("#by-work tbody tr")
     assert rows.count() == 0 or page.locator("#by-work").is_hidden()
+    link = page.locator("#contents").get_by_role("link", name="The choice for each amount of work")
+    sync_api.expect(link).to_be_hidden()
     page.locator("#limit-fidelity").fill("")
+    sync_api.expect(link).to_be_visible()
     sync_api.expect(rows).to_have_count(4)
     works = page.locator("#by-work tbody th").all_inner_texts()
     assert [work.split(" headline")[0] for work in works] == [

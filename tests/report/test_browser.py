@@ -56,8 +56,8 @@ def report(tmp_path_factory) -> Path:
 
 
 @pytest.fixture
-def page(opened, report) -> sync_api.Page:
-    page = opened(report)
+def page(reused, report) -> sync_api.Page:
+    page = reused(report)
     page.locator("#chart .main-svg").first.wait_for()
     return page
 
@@ -176,9 +176,11 @@ def test_a_click_on_a_point_marks_its_configuration_in_the_table_and_escape_clea
     )
     sync_api.expect(page.locator("#row-2")).to_have_class(re.compile("selected"))
     sync_api.expect(page.locator(".tile.selected")).to_have_count(1)
+    sync_api.expect(page.locator("#picked a")).to_contain_text("3: 50 steps, fp32")
     assert page.evaluate("document.getElementById('chart').layout.shapes.at(-1).type") == "circle"
     page.keyboard.press("Escape")
     sync_api.expect(page.locator(".selected")).to_have_count(0)
+    sync_api.expect(page.locator("#picked")).to_be_empty()
 
 
 def test_a_click_on_a_picture_selects_the_fastest_configuration_that_draws_it(page):
@@ -213,14 +215,15 @@ def test_the_headings_are_in_order_and_each_section_has_one(page):
     assert page.locator(unnamed).count() == 0
 
 
-def test_the_first_tab_stop_leads_past_the_header(page):
+def test_the_first_tab_stop_leads_past_the_header(opened, report):
+    page = opened(report)
     page.keyboard.press("Tab")
     sync_api.expect(page.locator(".skip")).to_be_focused()
     sync_api.expect(page.locator(".skip")).to_be_in_viewport()
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [390, 800, 1400])
+@pytest.mark.parametrize("width", [320, 390, 800, 1400])
 def test_the_page_fits_its_width(page, tmp_path, width, scheme):
     page.emulate_media(color_scheme=scheme)
     page.set_viewport_size({"width": width, "height": 900})
@@ -236,6 +239,18 @@ def test_answer_and_chart_share_the_first_screen_of_a_desktop(page):
         box = page.locator(selector).bounding_box()
         assert box is not None
         assert box["y"] + box["height"] <= 900
+
+
+def test_on_paper_the_chart_is_drawn_as_a_whole(opened, report):
+    page = opened(report)
+    page.locator("#chart .main-svg").first.wait_for()
+    page.emulate_media(media="print")
+    page.evaluate("window.dispatchEvent(new Event('beforeprint'))")
+    heights = page.evaluate(
+        """[document.getElementById("chart"), document.querySelector("#chart .main-svg")]
+          .map((one) => one.getBoundingClientRect().height)"""
+    )
+    assert heights == [400, 400]
 
 
 def test_markup_from_outside_is_text_wherever_it_appears(opened, tmp_path):

@@ -39,8 +39,8 @@ def comparison(tmp_path_factory) -> Path:
 
 
 @pytest.fixture
-def page(opened, comparison) -> sync_api.Page:
-    page = opened(comparison)
+def page(reused, comparison) -> sync_api.Page:
+    page = reused(comparison)
     page.locator("#bars .main-svg").first.wait_for()
     return page
 

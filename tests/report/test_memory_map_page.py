@@ -40,8 +40,8 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def page(opened, report: Path) -> sync_api.Page:
-    return opened(report)
+def page(reused, report: Path) -> sync_api.Page:
+    return reused(report)
 
 
 def test_cells_are_a_table_with_headings(page) -> None:

@@ -110,8 +110,8 @@ def test_settings_come_first_then_what_decides(tmp_path):
         "steps",
         "latency an image",
         "peak memory, resident in the process",
-        "allocated",
         "fidelity",
         "worst picture",
         "p95 of a call",
+        "latency of a call",
     ]

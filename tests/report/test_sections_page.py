@@ -66,8 +66,8 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def page(opened, report: Path) -> sync_api.Page:
-    return opened(report)
+def page(reused, report: Path) -> sync_api.Page:
+    return reused(report)
 
 
 def cell(page: sync_api.Page, scheduler: int, steps: int) -> sync_api.Locator:

@@ -76,14 +76,14 @@ def reports(tmp_path_factory) -> dict[str, Path]:
 
 
 @pytest.fixture
-def page(opened, reports) -> sync_api.Page:
-    return opened(reports["small"])
+def page(reused, reports) -> sync_api.Page:
+    return reused(reports["small"])
 
 
 @pytest.fixture
-def many(opened, reports) -> sync_api.Page:
+def many(reused, reports) -> sync_api.Page:
     """The large page."""
-    return opened(reports["large"])
+    return reused(reports["large"])
 
 
 def column(page: sync_api.Page, heading: str) -> list[str]:
@@ -161,6 +161,7 @@ def test_the_filter_keeps_rows_of_which_every_word_holds(page, words, positions)
 
 
 def test_a_status_under_the_chart_filters_the_table(page):
+    page.get_by_label("only within the limits").check()  # none of which ran out of memory
     page.get_by_role("button", name="1 out of memory").click()
     assert shown(page) == "1 of 7 shown"
     assert column(page, "#") == ["5"]
@@ -223,6 +224,9 @@ def test_columns_can_be_left_out(page):
     page.get_by_text("Columns", exact=True).click()
     page.get_by_role("checkbox", name="dtype").uncheck()
     sync_api.expect(page.locator("thead button").filter(has_text="dtype")).to_have_count(0)
+    page.keyboard.press("Escape")
+    sync_api.expect(page.locator("#columns")).to_be_hidden()
+    sync_api.expect(page.get_by_text("Columns", exact=True)).to_be_focused()
     assert column(page, "steps") == ["5", "5", "50", "50", "50", "5", "5"]
 
 

@@ -79,11 +79,7 @@ def test_the_heading_says_which_figure_the_peak_is(tmp_path: Path) -> None:
     labels = [
         column.label for column in table(tmp_path, [record(steps=1), record(steps=2)]).columns
     ]
-    assert labels[1:4] == [
-        "latency an image",
-        "peak memory, resident in the process",
-        "allocated",
-    ]
+    assert labels[1:3] == ["latency an image", "peak memory, resident in the process"]
 
 
 def test_where_peaks_are_of_different_figures_each_cell_says_its_own(tmp_path: Path) -> None:

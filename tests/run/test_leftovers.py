@@ -11,11 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from sdbench.run import leftovers
+from sdbench.run import leftovers, messages
 from sdbench.run.launch import SpawnLauncher
 from sdbench.run.leftovers import NotAvailable, clear, find_leftovers
 from sdbench.run.ownership import CONTROLLER_VARIABLE, controller_of, with_controller
 from sdbench.run.processes import ProcessId, own_processes
+from sdbench.suite.model import Suite
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="needs /proc")
 
@@ -170,8 +171,16 @@ def test_a_system_without_proc_says_that_it_is_not_available(
 
 
 def test_a_worker_that_is_launched_carries_the_mark_of_this_process(tmp_path: Path) -> None:
+    """Until a program has begun, its command line is empty: one was looked at too early."""
+    suite = Suite(name="mark", fixed={"pipeline": {"builtin": "tiny"}})
     worker = SpawnLauncher(os.environ).start("worker-1", tmp_path / "log")
     try:
+        worker.send(
+            messages.Start(
+                suite=suite.to_json(), device="scripted", trust_remote_code=False, name="worker-1"
+            )
+        )
+        assert isinstance(worker.receive(timeout_s=120), messages.Ready)
         children = [found for found in own_processes() if found.parent() == os.getpid()]
         started = [found for found in children if "sdbench.run.worker" in found.command()]
         controllers = [controller_of(found.environment()) for found in started]

@@ -88,6 +88,16 @@ def test_a_second_recommendation_takes_the_first_one_back() -> None:
     assert state_of(pipe) == shipped
 
 
+def test_what_was_applied_before_a_pipeline_is_tuned_again_stays(results: Any) -> None:
+    pipe = build()
+    apply(pipe, knobs(scheduler="euler"), "")
+    applied = pipe.scheduler
+    again = quickly(pipe, axes={"attention_slicing": ["auto"]}, results=results)
+    again.apply(pipe)
+    assert again.knobs["scheduler"] == "default"
+    assert pipe.scheduler is applied
+
+
 def test_what_loading_settles_is_refused_with_the_code_that_loads_it() -> None:
     pipe = build()
     before = state_of(pipe)

@@ -114,6 +114,8 @@ def test_a_knob_of_loading_is_refused_with_what_can_be_turned_here() -> None:
         ({"limits": {"memory": 12}}, r"limits\.memory: 12 is not legal: legal is a size"),
         ({"axes": {"schedular": ["euler"]}}, r"unknown knob: did you mean 'scheduler'"),
         ({"axes": {"steps": 20}}, r"axes\.steps: 20 is one value: an axis is a list"),
+        ({"axes": ["steps"]}, r"axes: .*steps.* is not legal: legal is a mapping"),
+        ({"fixed": 5}, r"fixed: 5 is not legal: legal is a mapping"),
         ({"fixed": {"height": 513}}, r"fixed\.height: 513 is not legal"),
         ({"objective": "speed"}, r"objective\.minimize: 'speed' is not legal.*latency_per_image"),
         ({"measure": {"samples": 3}}, r"measure\.samples: unknown key.*min_samples"),
@@ -193,8 +195,10 @@ def test_fidelity_is_drawn_in_this_process(results: Path) -> None:
 
 
 def test_workers_measure_what_can_be_loaded_and_can_turn_what_only_loading_can(
-    results: Path,
+    results: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    # A process that predicts memory takes seconds to start; its own tests tell what it does.
+    monkeypatch.setattr("sdbench.tuning.tune.predictor_for", lambda *_: None)
     measured = quickly(
         "tiny", axes={"dtype": ["fp32", "bf16"]}, device="cpu", measure=QUICK, results=results
     )

@@ -107,7 +107,7 @@ const elementOf = (tag, text, classes = "") => {
       : [estimateText(m.perImage), p95Text(m), formatBytes(m.peak), scoreText(m.score)];
     row.append(
       work,
-      elementOf("td", m === null ? "none" : choice.group.own_settings ?? settingsText(page, m, choice.group.names)),
+      elementOf("td", m === null ? "none" : choice.group.own_settings ?? settingsText(page, m, choice.group.names), "choice"),
       ...figures.map((text) => elementOf("td", text, "number")),
       elementOf("td", reasonOf(page, choice, advice), "why-text"),
     );

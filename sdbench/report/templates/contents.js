@@ -1,8 +1,12 @@
 
-/* A line of links to the sections, made of their headings */
+/* A line of links to the sections in sight, made of their headings */
 (() => {
   const headings = [...document.querySelectorAll("main > section h2[id]")];
   if (headings.length < 2) return;
-  const list = make("ul", {}, ...headings.map((heading) => make("li", {}, make("a", { href: `#${heading.id}` }, heading.textContent.trim()))));
-  byId("contents").append(list);
+  const links = headings.map((heading) => ({
+    section: heading.closest("section"),
+    item: make("li", {}, make("a", { href: `#${heading.id}` }, heading.textContent.trim())),
+  }));
+  byId("contents").append(make("ul", {}, ...links.map(({ item }) => item)));
+  listen("answer", () => links.forEach(({ section, item }) => { item.hidden = section.hidden; }));
 })();

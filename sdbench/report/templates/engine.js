@@ -5,12 +5,6 @@ const adviceFor = (() => {
   const EQUAL_MEMORY_BYTES = 16 * MIB;
   const EQUAL_FIDELITY = 0.02;
 
-  const METRICS = {
-    latency_per_image: (m) => m.perImage,
-    latency: (m) => m.latency,
-    memory: (m) => (m.peak === null ? null : { point: m.peak, low: m.peak, high: m.peak, confidence: 1, count: 1 }),
-  };
-
   const least = (values) => values.reduce((a, b) => (b < a ? b : a));
   const leastMemory = (tied) => {
     const known = tied.filter(({ m }) => m.allocated !== null);
@@ -27,11 +21,11 @@ const adviceFor = (() => {
   };
 
   /* Against the default that is asked for the same picture */
-  const gainOf = (data, chosen, limits, metricOf) => {
+  const gainOf = (data, chosen, limits) => {
     if (chosen.default === null) return null;
     const other = rowsOf(data)[chosen.default];
-    const [ours, theirs] = [metricOf(chosen), metricOf(other)];
-    const isTold = other.status === "ok" && ours && theirs && !overlap(ours, theirs) && ours.point;
+    const [ours, theirs] = likeForLike(chosen, other, data.objective) ?? [null, null];
+    const isTold = other.status === "ok" && ours && !overlap(ours, theirs) && ours.point;
     const steps = data.rows.knobs.steps;
     return {
       default: other,
@@ -44,25 +38,27 @@ const adviceFor = (() => {
     };
   };
 
-  const nothing = (data, group, members, limits, metricOf) => {
+  const nothing = (data, group, members, limits) => {
     const miss = nearestMiss(members, limits);
     return {
       group, members, chosen: null, ties: [], ranking: null, gain: null,
-      relaxations: relaxationsOf(members, limits, null, metricOf),
+      relaxations: relaxationsOf(members, limits, null, data.objective),
       miss: miss?.m ?? null, excess: miss?.exceeded ?? [],
     };
   };
 
-  const choose = (data, group, limits, metricOf) => {
+  const choose = (data, group, limits) => {
     const rows = rowsOf(data);
     const members = group.rows.map((row) => rows[row]);
     const ranked = members
       .filter((m) => obstacle(data, m, limits) === null)
-      .map((m) => ({ estimate: metricOf(m), m }))
+      .map((m) => ({ estimate: METRICS[data.objective](m), m }))
       .filter(({ estimate }) => estimate !== null);
-    if (!ranked.length) return nothing(data, group, members, limits, metricOf);
-    const first = ranked.map(({ estimate }) => estimate).reduce((a, b) => (b.point < a.point ? b : a));
-    const tied = ranked.filter(({ estimate }) => overlap(estimate, first));
+    if (!ranked.length) return nothing(data, group, members, limits);
+    const able = contenders(ranked, data.objective);
+    const first = able.map(({ estimate }) => estimate).reduce((a, b) => (b.point < a.point ? b : a));
+    const tied = able.filter(({ estimate }) => overlap(estimate, first));
+    const asFast = ranked.filter(({ estimate }) => overlap(estimate, first) || estimate.point < first.point);
     const thrifty = leastMemory(tied.filter(({ estimate }) => estimate.point <= first.high));
     const faithful = mostFaithful(thrifty);
     const best = faithful.reduce((a, b) => {
@@ -74,9 +70,10 @@ const adviceFor = (() => {
       ranking: {
         chosen: best.estimate, tied: tied.map(({ estimate }) => estimate),
         thrifty: thrifty.length, faithful: faithful.length, ranked: ranked.length,
+        setAside: asFast.length - tied.length,
       },
-      gain: gainOf(data, best.m, limits, metricOf),
-      relaxations: relaxationsOf(members, limits, best.m, metricOf),
+      gain: gainOf(data, best.m, limits),
+      relaxations: relaxationsOf(members, limits, best.m, data.objective),
       miss: null, excess: [],
     };
   };
@@ -84,18 +81,18 @@ const adviceFor = (() => {
   /* A ratio of latencies that is worth a sentence; null where speed is not the objective */
   const timesAsFast = (one, other, objective) => {
     if (other === null || objective === "memory") return null;
-    const [ours, theirs] = [METRICS[objective](one), METRICS[objective](other)];
-    if (ours === null || theirs === null || overlap(ours, theirs)) return null;
+    const [ours, theirs] = likeForLike(one, other, objective) ?? [null, null];
+    if (ours === null || overlap(ours, theirs)) return null;
     const ratio = theirs.point / ours.point;
     return ratio >= SMALLEST_GAIN ? ratio : null;
   };
 
-  const withoutFidelityLimit = (data, limits, groups, best, metricOf) => {
+  const withoutFidelityLimit = (data, limits, groups, best) => {
     if (limits.fidelity === null) return null;
     const unlimited = { ...limits, fidelity: null };
     for (const group of groups) {
       if (best.chosen !== null && group !== best.group) continue;
-      const free = choose(data, group, unlimited, metricOf);
+      const free = choose(data, group, unlimited);
       if (free.chosen !== null) return { ...free, ratio: timesAsFast(free.chosen, best.chosen, data.objective) };
     }
     return null;
@@ -104,16 +101,15 @@ const adviceFor = (() => {
   /* The choice for the most work that has one, that for each work, and what fidelity costs.
      Choices hold rows of rowsOf(data); `group` is null where nothing qualifies at all. */
   return (data, limits) => {
-    const metricOf = METRICS[data.objective];
     const groups = data.groups[limits.fidelity === null ? "by_steps" : "across_steps"];
-    const choices = groups.map((group) => choose(data, group, limits, metricOf));
+    const choices = groups.map((group) => choose(data, group, limits));
     const best = choices.find(({ chosen }) => chosen !== null)
-      ?? nothing(data, null, rowsOf(data), limits, metricOf);
+      ?? nothing(data, null, rowsOf(data), limits);
     return {
       limits, best, choices,
       chosen: best.chosen?.row ?? null,
       ties: best.ties.map(({ row }) => row),
-      free: withoutFidelityLimit(data, limits, groups, best, metricOf),
+      free: withoutFidelityLimit(data, limits, groups, best),
     };
   };
 })();

@@ -5,7 +5,7 @@ const UNKNOWN_FIDELITY = "without a known fidelity";
 const neededBytes = (m, limits) => (m.peak === null ? null : Math.ceil(m.peak * (1 + limits.headroom_ratio)));
 
 const {
-  obstacle, obstacleOf, whyNot, doesNotFit, soleExcess, obstacleCounts, unknownFidelities, nearestMiss,
+  obstacle, obstacleOf, whyNot, doesNotFit, heldBy, obstacleCounts, unknownFidelities, nearestMiss,
 } = (() => {
   const EXCESS_WORDS = {
     peak_memory_bytes: "over the memory limit",
@@ -82,11 +82,8 @@ const {
   };
 
   return {
-    /* The one limit that alone keeps it from being recommended; null otherwise */
-    soleExcess: (m, limits) => {
-      const exceeded = excessesOf(m, limits);
-      return exceeded.length === 1 && flaw(m, limits) === null ? exceeded[0] : null;
-    },
+    /* The limits that keep it from being recommended, where nothing else does */
+    heldBy: (m, limits) => (flaw(m, limits) === null ? excessesOf(m, limits) : []),
     obstacle,
     /* The same as a clause, with figures */
     whyNot: (m, limits) => {

@@ -76,11 +76,16 @@
   const markProblem = (field, isWrong) => {
     field.text.setAttribute("aria-invalid", String(isWrong));
     field.problem.hidden = !isWrong;
-    field.problem.textContent = isWrong ? `Not ${field.legal}, or empty for no limit` : "";
+    const kept = written(field, state.limits[field.field]) || "no limit";
+    field.problem.textContent = isWrong ? `Not ${field.legal}, or empty for no limit. Still in force: ${kept}` : "";
+    showReset();
   };
 
   /* Of the field's text its value, null for no limit, undefined where it is not legal */
   const valueOf = (field, text) => (text.trim() === "" ? null : readQuantity[field.name](text) ?? undefined);
+  const showReset = () => {
+    byId("reset-limits").disabled = fields.every((field) => isSuites(field) && field.problem.hidden);
+  };
   const isSuites = (field) => state.limits[field.field] === page.limits[field.field];
 
   const keepInAddress = () => {
@@ -148,12 +153,13 @@
     fields.forEach(showField);
   });
   window.addEventListener("hashchange", () => {
-    if (!hasLimits(window.location.hash)) return;
+    if (!hasLimits(window.location.hash)) return keepInAddress(); /* a link to a section: a reload keeps the limits */
     setLimits(limitsOf(window.location.hash));
     fields.forEach(showField);
+    return undefined;
   });
   listen("answer", () => {
-    byId("reset-limits").disabled = fields.every(isSuites);
+    showReset();
     keepInAddress();
     showCommand();
   });

@@ -23,7 +23,7 @@ const { confirmationText, reasonOf, freeText } = (() => {
     return `Left out for want of a known fidelity: ${told.join(", ")}.`;
   };
 
-  const rankingSentences = ({ chosen, tied, thrifty, faithful, ranked }, objective) => {
+  const rankingSentences = ({ chosen, tied, thrifty, faithful, ranked, setAside }, objective) => {
     const sentences = [];
     const isMemory = objective === "memory";
     const words = BEST_WORDS[objective];
@@ -41,7 +41,9 @@ const { confirmationText, reasonOf, freeText } = (() => {
       }
       sentences.push(`The ${words} and ${counted(others, "other")} ${why}: ties. ${choice}.`);
     } else if (ranked > 1) {
-      sentences.push(`It is the ${words} of them${isMemory ? "" : "; its interval overlaps no other's"}.`);
+      const apart = isMemory ? "" : "; its interval overlaps no other's";
+      const among = setAside ? "of those that were measured again" : `of them${apart}`;
+      sentences.push(`It is the ${words} ${among}.`);
     }
     if (isMemory) return sentences;
     if (tied.some(({ count }) => count === 1)) {
@@ -62,6 +64,10 @@ const { confirmationText, reasonOf, freeText } = (() => {
     const others = `${counted(number, "other")} ${number === 1 ? "was" : "were"}`;
     return `It was not measured again on fresh rounds, as ${others}: some of it may be luck.`;
   };
+
+  const sweptAlone = (number) => (number
+    ? `By the sweep's figures alone ${counted(number, "other")} ${number === 1 ? "looks" : "look"} as good or better; in the sweep itself, what was measured again was better.`
+    : "");
 
   const nothingQualifies = (data, choice, limits) => {
     const group = choice.members;
@@ -114,6 +120,7 @@ const { confirmationText, reasonOf, freeText } = (() => {
       leftOut(data, choice.members, limits),
       ...rankingSentences(choice.ranking, data.objective),
       confirmation(data, choice.chosen),
+      sweptAlone(choice.ranking.setAside),
       choice.gain ? gainSentence(data, choice.gain) : "",
     ];
     if (isHeadline) {

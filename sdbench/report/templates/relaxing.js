@@ -7,9 +7,14 @@ const relaxationsOf = (() => {
     peak_memory_bytes: "memory_bytes", latency_p95_s: "latency_s", fidelity: "fidelity", batch_size: "batch_size",
   };
 
-  const isGain = (ours, theirs) => (
-    theirs.point > 0 && theirs.point * SMALLEST_GAIN <= ours.point && !overlap(ours, theirs)
-  );
+  /* How many times as good a row is, where it is a gain; else null */
+  const gainBy = (m, chosen, objective) => {
+    const pair = likeForLike(m, chosen, objective);
+    if (pair === null) return null;
+    const [theirs, ours] = pair;
+    const isGain = theirs.point > 0 && theirs.point * SMALLEST_GAIN <= ours.point && !overlap(ours, theirs);
+    return isGain ? ours.point / theirs.point : null;
+  };
 
   /* The least relaxation, and of those as good as the best one the least; the second alone where both
      relax to the same value */
@@ -30,20 +35,23 @@ const relaxationsOf = (() => {
     return high <= low * SAME_RELAXATION_RATIO ? [most] : [least, most];
   };
 
-  return (group, limits, chosen, metricOf) => {
-    const ours = chosen && metricOf(chosen);
+  return (group, limits, chosen, objective) => {
     const able = { memory_bytes: [], latency_s: [], fidelity: [], batch_size: [] };
+    const shared = new Set();
     for (const m of group) {
-      const [excess, estimate] = [soleExcess(m, limits), metricOf(m)];
-      if (excess !== null && estimate !== null && (ours === null || isGain(ours, estimate))) {
-        able[LIMITS[excess.figure]].push({ to: excess.value, estimate, m });
-      }
+      const estimate = METRICS[objective](m);
+      const ratio = estimate && chosen ? gainBy(m, chosen, objective) : null;
+      if (estimate === null || (chosen && ratio === null)) continue;
+      const held = heldBy(m, limits);
+      if (held.length === 1) able[LIMITS[held[0].figure]].push({ to: held[0].value, estimate, ratio, m });
+      else held.forEach(({ figure }) => shared.add(LIMITS[figure]));
     }
     return Object.keys(able).filter((limit) => limits[limit] !== null).flatMap((limit) => {
       const given = limits[limit];
-      const found = leastAndMost(able[limit], limit, ours !== null).map(({ to, estimate, m }) => (
-        { limit, given, to, choice: m, ratio: ours && ours.point / estimate.point }));
-      return found.length ? found : [{ limit, given, to: null, choice: null, ratio: null }];
+      const found = leastAndMost(able[limit], limit, chosen !== null).map(({ to, ratio, m }) => (
+        { limit, given, to, choice: m, ratio, isShared: false }));
+      return found.length
+        ? found : [{ limit, given, to: null, choice: null, ratio: null, isShared: shared.has(limit) }];
     });
   };
 })();

@@ -40,7 +40,7 @@ const limitLabel = (text, place) => ({
 /* Draws a chart, and again wherever a control, the colours or the page's size change. On a page of very
    many points the charts are drawn one after the other, so that the page answers in between. */
 const keepDrawn = (() => {
-  const PRINT_WIDTH_PX = 900; /* fits a landscape A4 page */
+  const PRINT_PX = { width: 900, height: 400 }; /* fits a landscape A4 page; report.css has the height too */
   const MOST_AT_ONCE = 1000; /* configurations */
   let previous = Promise.resolve();
 
@@ -48,8 +48,8 @@ const keepDrawn = (() => {
     draw();
     window.matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
     new ResizeObserver(() => Plotly.Plots.resize(target)).observe(target);
-    window.addEventListener("beforeprint", () => Plotly.relayout(target, { width: PRINT_WIDTH_PX }));
-    window.addEventListener("afterprint", () => Plotly.relayout(target, { width: null, autosize: true }));
+    window.addEventListener("beforeprint", () => Plotly.relayout(target, PRINT_PX));
+    window.addEventListener("afterprint", () => Plotly.relayout(target, { width: null, height: null, autosize: true }));
   };
   return (target, draw, controls) => {
     for (const id of controls) byId(id)?.addEventListener("change", draw);

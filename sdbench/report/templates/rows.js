@@ -18,6 +18,7 @@ const rowsOf = (() => {
     const figure = data.figures[columns.peak_figure[row]]?.name ?? null;
     const latency = estimateOf(columns, row);
     const images = columns.images[row];
+    const swept = columns.swept[row] && { point: columns.swept[row][0], low: columns.swept[row][1], high: columns.swept[row][2] };
     const [score, worst] = [columns.fidelity[row], columns.worst_fidelity[row]];
     const reason = data.texts[columns.fidelity_reason[row]] ?? "";
     return {
@@ -26,6 +27,8 @@ const rowsOf = (() => {
       isKnown: columns.is_known[row],
       latency,
       perImage: latency && images ? scaled(latency, 1 / images) : null,
+      swept,
+      sweptPerImage: swept && images ? scaled(swept, 1 / images) : null,
       p95: columns.p95_s[row],
       peak: figure === null ? null : columns.memory[figure][row],
       peakFigure: figure,

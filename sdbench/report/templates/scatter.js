@@ -173,7 +173,11 @@
     const labelled = chart.lines.filter(({ label }) => label);
     if (chart.lines.length < 2) return [];
     const [WIDTH_PX, HEIGHT_PX] = [6.6, 15]; /* of a character */
-    const taken = [];
+    const taken = limitMarks(chart).annotations.filter(({ yref }) => yref !== "paper").map(({ text, x, y }) => {
+      const [width, base] = [text.length * WIDTH_PX, chart.toPx.y(chart.isLog ? 10 ** y : y)];
+      const left = x * (chart.widthPx - width);
+      return [left, base - HEIGHT_PX, left + width, base];
+    });
     return labelled.slice(0, MOST_LABELS).flatMap(({ label, line }) => {
       const text = clip(label, LONGEST_LABEL);
       const along = line.map((row) => positionOf(row, chart));
@@ -224,11 +228,32 @@
       toPx: { x: (value) => scaled(ranges.x, value) * widthPx, y: (value) => (1 - scaled(ranges.y, value)) * heightPx },
     };
   };
+  /* Where the memory ran out, if that is not the limit that is asked for */
+  const MOST_ENDS = 3;
+  const endMarks = (chart) => {
+    const ends = [...new Set(ranOutKept().map(({ bytes }) => bytes))].filter((bytes) => bytes !== null && bytes !== chart.limit);
+    if (ends.length > MOST_ENDS) return { shapes: [], annotations: [] };
+    return {
+      shapes: ends.map((bytes) => ({ ...limitLine(bytes / chart.unit), line: { color: token("--bad"), width: 1, dash: "dot" } })),
+      annotations: ends.map((bytes) => limitLabel(`ran out at ${formatBytes(bytes)}`, {
+        x: 0, xanchor: "left", y: chart.isLog ? Math.log10(bytes / chart.unit) : bytes / chart.unit, yanchor: "bottom",
+      })),
+    };
+  };
   const limitMarks = (chart) => {
+    const [asked, ends] = [askedMarks(chart), endMarks(chart)];
+    const ground = isLarge ? { bgcolor: token("--page"), opacity: 0.85 } : {};
+    return {
+      shapes: [...asked.shapes, ...ends.shapes],
+      annotations: [...asked.annotations, ...ends.annotations].map((label) => ({ ...label, ...ground })),
+    };
+  };
+  const askedMarks = (chart) => {
     if (chart.limit === null) return { shapes: [], annotations: [] };
     const isHeld = chart.figure === "peak_memory_bytes";
     const text = escaped(`limit ${memoryLimitText(chart.limit)}${isHeld ? "" : " (of peak memory)"}`);
-    if (!chart.showsLimit) return { shapes: [], annotations: [limitLabel(`${text} lies above the chart`, { yref: "paper", y: 1, yanchor: "top" })] };
+    const isNarrow = chart.widthPx < 300;
+    if (!chart.showsLimit) return { shapes: [], annotations: [limitLabel(`${text}${isNarrow ? "<br>" : " "}lies above the chart`, { yref: "paper", y: 1, yanchor: "top", align: "right" })] };
     const y = chart.limit / chart.unit;
     return { shapes: [limitLine(y)], annotations: [limitLabel(text, { y: chart.isLog ? Math.log10(y) : y, yanchor: "bottom" })] };
   };

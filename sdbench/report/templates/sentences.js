@@ -92,7 +92,7 @@ const { relaxationLines } = (() => {
   const raised = (value, unit, decimals) => {
     const scale = 10 ** decimals;
     const steps = roundedToEven((value / unit) * scale);
-    return ((steps / scale) * unit < value ? steps + 1 : steps) / scale;
+    return (steps / (scale / unit) < value ? steps + 1 : steps) / scale;
   };
   const raisedBytes = (bytes) => {
     const whole = Math.ceil(bytes);
@@ -144,8 +144,16 @@ const { relaxationLines } = (() => {
       const idle = choice.relaxations.filter((one) => !one.choice).map(({ limit }) => NAMES[limit]);
       if (idle.length && choice.chosen === null) {
         lines.push(`Relaxing the ${joined(idle, "or")} ${idle.length === 1 ? "limit" : "limits"} alone lets nothing in.`);
-      } else if (idle.length) {
-        lines.push(`The ${joined(idle)} ${idle.length === 1 ? "limit is" : "limits are"} not binding.`);
+        return lines;
+      }
+      const namesOf = (isShared) => choice.relaxations
+        .filter((one) => !one.choice && one.isShared === isShared).map(({ limit }) => NAMES[limit]);
+      const [shared, free] = [namesOf(true), namesOf(false)];
+      if (shared.length) {
+        lines.push(`Relaxing the ${joined(shared, "or")} ${shared.length === 1 ? "limit" : "limits"} alone buys nothing.`);
+      }
+      if (free.length) {
+        lines.push(`The ${joined(free)} ${free.length === 1 ? "limit is" : "limits are"} not binding.`);
       }
       return lines;
     },

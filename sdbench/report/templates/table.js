@@ -180,13 +180,16 @@
   };
 
   /* Headings */
+  const LETTER_CH = 0.9; /* of a digit's width: a letter's, mostly */
+  const SMALL = 0.85; /* of a letter's width: small print */
+  const lengthOf = (entry) => clipped(entry[0]).length + SMALL * [entry[2], unusual(entry)].reduce((sum, text) => sum + (text ? text.length + 1 : 0), 0);
   const widthOf = (column) => {
     const LEAST_CH = 5;
     const MOST_CH = { setting: 22, status: 30, key: 14 }[column.kind] ?? 27;
-    const longest = column.entries.reduce((most, entry) => Math.max(most, clipped(wordsOf(entry).trim()).length), 0);
+    const longest = Math.ceil(column.entries.reduce((most, entry) => Math.max(most, lengthOf(entry)), 0));
     const heading = Math.max(...column.label.split(/[ _]/).map((word) => word.length), Math.ceil(column.label.length / 2.4)) + 3;
     const marks = column.kind === "position" ? 3 : 1;
-    return Math.max(LEAST_CH, Math.min(MOST_CH, longest + marks), Math.min(MOST_CH, heading), column.kind === "status" ? 26 : 0);
+    return Math.max(LEAST_CH, Math.min(MOST_CH, longest + marks), Math.min(MOST_CH, heading), column.kind === "status" ? 24 : 0);
   };
   const headings = () => {
     const row = make("tr", {}, ...visible().map((column) => {
@@ -209,10 +212,10 @@
     const widths = visible().map(widthOf);
     grid.querySelector("colgroup").replaceChildren(...widths.map((width) => {
       const column = make("col", {});
-      column.style.width = `calc(${width}ch + 1.2rem)`;
+      column.style.width = `calc(${LETTER_CH * width}ch + 1rem)`;
       return column;
     }));
-    grid.style.width = `calc(${widths.reduce((sum, width) => sum + width, 0)}ch + ${1.2 * widths.length}rem)`;
+    grid.style.width = `calc(${LETTER_CH * widths.reduce((sum, width) => sum + width, 0)}ch + ${widths.length}rem)`;
   };
   byId("columns").append(...columns.filter(({ kind }) => kind !== "position").map((column) => {
     const box = make("input", { type: "checkbox", checked: true });
@@ -223,6 +226,15 @@
     });
     return make("label", {}, box, column.label);
   }));
+
+  const choice = byId("columns").closest("details");
+  choice.addEventListener("keydown", (event) => {
+    if (event.key !== "Escape" || !choice.open) return;
+    event.stopPropagation();
+    choice.open = false;
+    choice.querySelector("summary").focus();
+  });
+  document.addEventListener("click", ({ target }) => { if (!choice.contains(target)) choice.open = false; });
 
   /* All about the selected one */
   const lines = (positions) => positions.map((position) => page.documents.lines[position]).join("\n");
@@ -288,6 +300,7 @@
   document.querySelectorAll("[data-filter]").forEach((button) => {
     button.addEventListener("click", () => {
       byId("filter").value = button.dataset.filter;
+      byId("within").checked = false;
       filter();
       arrange();
       byId("all").scrollIntoView();
