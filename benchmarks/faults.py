@@ -16,7 +16,7 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -177,8 +177,10 @@ class Watch:
         crowded: Keys of those after which there was more than one.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, others: Collection[int]) -> None:
+        """Takes the numbers of this process's children that have nothing to do with it."""
         self.crowded: set[str] = set()
+        self._others = frozenset(others)
 
     def begun(self, folder: Path, device: str, planned: int, done: int) -> None:
         """Nothing."""
@@ -191,7 +193,7 @@ class Watch:
 
     def finished(self, configuration: Configuration, record: Record) -> None:
         """Counts them: they are children of the fork server."""
-        servers = children(os.getpid())
+        servers = (child for child in children(os.getpid()) if child not in self._others)
         if sum(len(children(server)) for server in servers) > 1:
             self.crowded.add(configuration.key)
 
@@ -257,7 +259,8 @@ def sweep(times: int, folder: Path, cases: Sequence[Case] = CASES) -> Sweep:
         device=f"scripted:{script}",
     )
     launcher = ForkServerLauncher(worker_environment(os.environ), IMPORTED_ONCE)
-    watch, before, begun = Watch(), set(children(os.getpid())), time.monotonic()
+    before, begun = set(children(os.getpid())), time.monotonic()
+    watch = Watch(before)
     outcome = run_suite(order, launcher, watch)
     done = Sweep(times, {case: Row() for case in cases}, len(order.configurations))
     done.seconds = time.monotonic() - begun

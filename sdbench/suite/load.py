@@ -115,6 +115,8 @@ def _suite(source: Source, default_name: str | None, is_resolved: bool) -> Suite
     parsed = {"fixed": fixed, "axes": axes, "exclude": exclude, "include": include}
     suite = build_suite({**data, **parsed}, source, is_resolved=is_resolved)
     _refuse_crossed_bounds(source, suite.measure)
+    if not is_resolved:
+        _refuse_a_limit_on_nothing(source, suite)
     return suite
 
 
@@ -230,6 +232,13 @@ def _refuse_rules_without_pipeline(
         if "pipeline" not in rule and "pipeline" not in fixed:
             problem = "name the pipeline in this rule: it is an axis, so nothing else does"
             raise source.error(("include", index), problem)
+
+
+def _refuse_a_limit_on_nothing(source: Source, suite: Suite) -> None:
+    """Without fidelities nothing keeps to a limit on them, which a sweep would show at its end."""
+    if suite.fidelity is None and suite.limits.fidelity is not None:
+        problem = "is off, so that nothing can keep to the fidelity limit: remove one of the two"
+        raise source.error(("fidelity",), problem, at_key=True)
 
 
 def _refuse_crossed_bounds(source: Source, measure: Protocol) -> None:

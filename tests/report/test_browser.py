@@ -285,3 +285,16 @@ def test_markup_from_outside_is_text_wherever_it_appears(opened, tmp_path):
     sync_api.expect(page.locator("#shown")).to_have_text("4 of 5 shown")
     assert max(page.locator("#window tr").evaluate_all("(r) => r.map((e) => e.offsetHeight)")) < 60
     assert page.evaluate("document.documentElement.scrollWidth") <= 1280
+
+
+def test_plotly_can_measure_texts_where_the_chart_stands_alone(opened, report):
+    """Hidden with the rest of the page, it took every text for empty, and labels lay on each other."""
+    page = opened(report)
+    page.evaluate("location.hash = 'only=chart'")
+    page.reload()
+    entries = page.locator("#chart .legend .traces")
+    entries.first.wait_for()
+    boxes = [entries.nth(index).bounding_box() for index in range(entries.count())]
+    assert len(boxes) > 1
+    for left, right in zip(boxes, boxes[1:], strict=False):
+        assert left["x"] + left["width"] <= right["x"] + 1 or left["y"] < right["y"]
