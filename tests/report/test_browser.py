@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import itertools
+import itertools
 import re
 from pathlib import Path
 
@@ -288,7 +289,7 @@ def test_markup_from_outside_is_text_wherever_it_appears(opened, tmp_path):
 
 
 def test_plotly_can_measure_texts_where_the_chart_stands_alone(opened, report):
-    """Hidden with the rest of the page, it took every text for empty, and labels lay on each other."""
+    """Hidden with the rest of the page, it took texts for empty, and labels lay on each other."""
     page = opened(report)
     page.evaluate("location.hash = 'only=chart'")
     page.reload()
@@ -296,5 +297,5 @@ def test_plotly_can_measure_texts_where_the_chart_stands_alone(opened, report):
     entries.first.wait_for()
     boxes = [entries.nth(index).bounding_box() for index in range(entries.count())]
     assert len(boxes) > 1
-    for left, right in zip(boxes, boxes[1:], strict=False):
+    for left, right in itertools.pairwise(boxes):
         assert left["x"] + left["width"] <= right["x"] + 1 or left["y"] < right["y"]
