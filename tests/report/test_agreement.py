@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner
+from page_waits import wait_until
 from random_runs import many_limits, random_run
 
 from sdbench.analysis.advice import Advice, Choice
@@ -219,9 +220,7 @@ def test_what_is_typed_gives_the_answer_of_the_command_line_that_the_page_shows(
         page.evaluate("document.getElementById('limits').reset()")
         for name, text in typed.items():
             page.locator(f"#limit-{name}").fill(text)
-        page.wait_for_function(
-            "() => new Promise((done) => requestAnimationFrame(() => done(true)))"
-        )
+        page.evaluate("() => new Promise((done) => requestAnimationFrame(() => done(true)))")
         advice = recommended(run.folder, command_options(page))
         shows(page, advice)
         answers.add(advice["headline"])
@@ -283,7 +282,7 @@ def test_the_address_keeps_the_limits_and_a_reset_takes_the_suites_own(page):
     changed = page.locator("#answer").text_content()
     assert page.evaluate("location.hash") == "#memory=650MiB&latency=0.3s"
     page.locator("#contents a").last.click()
-    page.wait_for_function("scrollY > 0 && location.hash === '#memory=650MiB&latency=0.3s'")
+    wait_until(page, "scrollY > 0 && location.hash === '#memory=650MiB&latency=0.3s'")
     page.reload()
     sync_api.expect(page.locator("#answer")).to_have_text(changed)
     sync_api.expect(page.locator("#limit-latency")).to_have_value("0.3")

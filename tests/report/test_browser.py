@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from factories import around, fidelity, record, run
+from page_waits import wait_until
 from picture_files import write_pictures
 
 from sdbench.report.html import write_html
@@ -143,10 +144,10 @@ def test_points_that_break_a_limit_turn_hollow_at_once(page):
     page.locator("#colour-by").select_option("dtype")
     page.evaluate("setLimits({ memory_bytes: null })")
     ring = 2  # points that nothing beats in all three figures
-    page.wait_for_function("document.querySelector('#chart').layout.shapes.length === 0")
+    wait_until(page, "document.querySelector('#chart').layout.shapes.length === 0")
     before = hollow()
     page.evaluate("setLimits({ memory_bytes: 950 * 2 ** 20 })")
-    page.wait_for_function("document.querySelector('#chart').layout.shapes.length === 1")
+    wait_until(page, "document.querySelector('#chart').layout.shapes.length === 1")
     # The two in fp32 peak at 1000 MiB.
     assert (before, hollow()) == (before, before + 2)
     assert before >= ring
