@@ -422,11 +422,3 @@ def test_a_file_whose_name_cannot_name_a_folder_needs_a_name(tmp_path: Path) -> 
         f"{path}: name: is missing, and the file's, 'my suite', cannot name a folder: add "
         "`name: ...`"
     )
-
-
-@pytest.mark.parametrize(
-    "limit", ["limits: {fidelity: 0.9}", 'objective: {subject_to: {fidelity: ">= 0.9"}}']
-)
-def test_a_fidelity_limit_without_fidelities_is_refused_before_the_sweep(load, limit):
-    with pytest.raises(SuiteError, match="fidelity: is off, so that nothing can keep to"):
-        load(f"axes: {{steps: [1]}}\nfidelity: off\n{limit}\n")

@@ -6,6 +6,7 @@ import re
 import pytest
 
 from sdbench.errors import IllegalValue
+from sdbench.suite.errors import SuiteError
 from sdbench.suite.load import suite_from_json
 from sdbench.suite.model import Limits, Metric
 from sdbench.suite.quantities import parse_headroom, parse_score
@@ -178,3 +179,13 @@ def test_the_schema_takes_the_right_sign_only() -> None:
     assert all(re.match(text["pattern"], written) for written in (">= 0.9", "90%", ">=90%"))
     assert not re.match(text["pattern"], "<= 0.9")
     assert number == {"type": "number", "exclusiveMinimum": 0, "maximum": 1}
+
+
+@pytest.mark.parametrize(
+    "limit", ["limits: {fidelity: 0.9}", 'objective: {subject_to: {fidelity: ">= 0.9"}}']
+)
+def test_a_fidelity_limit_without_fidelities_is_refused_before_the_sweep(
+    load: Load, limit: str
+) -> None:
+    with pytest.raises(SuiteError, match="fidelity: is off, so that nothing can keep to"):
+        load(f"axes: {{steps: [1]}}\nfidelity: off\n{limit}\n")
