@@ -18,7 +18,10 @@ COMMANDS = {
     "fit": "Find the settings that fit into a memory limit with the least loss.",
     "recommend": "Say which settings of a measured run to use.",
     "report": "Write the HTML report of a run, or compare the hardware of several.",
-    "export": "Write the results of a run as CSV, Parquet or JSON.",
+    "ab": "Compare two installations on this device, in turn: did it get slower?",
+    "compare": "Compare two stored runs, or show an A/B job again.",
+    "history": "Show how configurations changed over many runs.",
+    "export": "Write the results of a run in a format that other programs read.",
     "devices": "List the devices that can be measured on.",
     "schema": "Print the JSON Schema of suites.",
 }

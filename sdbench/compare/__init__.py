@@ -1,0 +1,1 @@
+"""Two sides of one suite, compared: effects with their intervals, verdicts, and what they mean."""
