@@ -26,8 +26,10 @@ FLOORS = (
     ("analysis",),
     ("compare",),
     ("report",),
-    ("cli", "pytest_plugin"),
+    ("cli",),
     ("tuning",),
+    ("testing",),
+    ("pytest_plugin",),
     ("__main__",),
 )
 """From bottom to top. Each part may import itself and the floors below, but no sibling."""
@@ -186,6 +188,8 @@ def test_imports_of_every_form_are_seen(source: str, expected: Import) -> None:
         ("cli", "run", True),
         ("tuning", "cli", True),
         ("cli", "tuning", False),
+        ("testing", "tuning", True),
+        ("testing", "pytest_plugin", False),
     ],
 )
 def test_floors_are_as_the_design_says(part: str, imported: str, expected: bool) -> None:

@@ -7,10 +7,21 @@ from collections.abc import Iterable, Mapping
 from sdbench.analysis.python_layout import laid_out, string_literal
 from sdbench.jsontypes import JsonValue
 from sdbench.knobs.base import Code, Cost
-from sdbench.knobs.pipeline import LOADED, custom_pipeline, is_built, is_given
+from sdbench.knobs.pipeline import (
+    LOADED,
+    custom_pipeline,
+    expanded,
+    is_built,
+    is_given,
+    python_literal,
+)
 from sdbench.knobs.registry import KNOBS
 from sdbench.knobs.task import CONVERTERS, METHODS, Task, task_of
+from sdbench.suite.located import has_relative_paths
 from sdbench.suite.model import Inputs, Suite
+
+RELATIVE_TO = "# Run it in the folder of the suite's file: paths are relative to that."
+"""A stored suite does not tell on which machine, and where, its file lay."""
 
 
 def python_code(suite: Suite, knobs: Mapping[str, JsonValue], torch_device: str) -> str:
@@ -43,6 +54,7 @@ def python_code(suite: Suite, knobs: Mapping[str, JsonValue], torch_device: str)
     ]
     environment = {name: value for code in codes for name, value in code.environment.items()}
     paragraphs = [
+        *([[RELATIVE_TO]] if has_relative_paths(suite, knobs["pipeline"]) else []),
         *([["import os"], _environment_lines(environment)] if environment else []),
         _import_lines(imports),
         *([[_given_line(knobs["pipeline"])]] if is_loaded else []),
@@ -72,7 +84,7 @@ def _conversions(task: Task, knobs: Mapping[str, JsonValue]) -> Iterable[Code]:
     source = knobs["pipeline"]
     custom = custom_pipeline(source)
     if custom is not None and is_built(source):
-        options = f"custom_pipeline={custom!r}, trust_remote_code=True"
+        options = f"custom_pipeline={python_literal(custom)}, trust_remote_code=True"
         dtype = ", ".join(KNOBS["dtype"].code(knobs["dtype"]).load_arguments)
         yield Code(
             imports=("from diffusers import DiffusionPipeline",),
@@ -151,9 +163,9 @@ def _pictures(task: Task, inputs: Inputs, batch: int) -> tuple[list[str], list[s
     """What loads the pictures to start from, and the arguments that hand them over."""
     files = {}
     if task is not Task.TEXT_TO_IMAGE:
-        files["image"] = inputs.image or "picture.png"
+        files["image"] = expanded(inputs.image or "picture.png")
     if task is Task.INPAINTING:
-        files["mask_image"] = inputs.mask or "mask.png"
+        files["mask_image"] = expanded(inputs.mask or "mask.png")
     times = f" * {batch}" if batch > 1 else ""
     statements = [f"{name} = load_image({string_literal(file)})" for name, file in files.items()]
     return statements, [f"{name}=[{name}]{times}" for name in files]

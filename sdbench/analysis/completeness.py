@@ -22,6 +22,7 @@ class Completeness:
         unplanned: Configurations with a record that the plan does not name: a search plans what is
             wanted alone, and runs what it comes to.
         confirmed: Configurations that were measured again in fresh rounds.
+        lacking_rounds: Configurations that ended ``ok`` in fewer rounds than were planned.
     """
 
     planned: int
@@ -30,11 +31,16 @@ class Completeness:
     ruled_out: int = 0
     unplanned: int = 0
     confirmed: int = 0
+    lacking_rounds: int = 0
 
     @property
     def is_complete(self) -> bool:
-        """Whether every configuration has an answer, and at least one was measured."""
-        has_holes = self.missing or any(self.by_status.get(status) for status in OPEN_STATUSES)
+        """Whether every configuration has an answer and its rounds, and at least one was timed."""
+        has_holes = (
+            self.missing
+            or self.lacking_rounds
+            or any(self.by_status.get(status) for status in OPEN_STATUSES)
+        )
         return not has_holes and self.by_status.get(Status.OK, 0) > 0
 
     @property
@@ -48,7 +54,9 @@ class Completeness:
         beyond = f" ({self.unplanned} beyond the plan)" if self.unplanned else ""
         total = self.planned + self.unplanned
         again = f"; {self.confirmed} measured again" if self.confirmed else ""
-        return f"{total} configurations{beyond}: {', '.join(parts) or 'none measured'}{again}"
+        lacking = f"; {self.lacking_rounds} lack rounds" if self.lacking_rounds else ""
+        told = ", ".join(parts) or "none measured"
+        return f"{total} configurations{beyond}: {told}{again}{lacking}"
 
 
 def completeness(run: Run) -> Completeness:
@@ -64,4 +72,8 @@ def completeness(run: Run) -> Completeness:
         ruled_out=sum(record.is_ruled_out for record in records),
         unplanned=len(rounds.keys() - set(run.info.planned_keys)),
         confirmed=sum(one.confirmed > 0 for one in rounds.values()),
+        lacking_rounds=sum(
+            one.settled.status is Status.OK and 1 + len(one.fresh) < run.info.planned_rounds
+            for one in rounds.values()
+        ),
     )

@@ -17,6 +17,7 @@ from ruamel.yaml.representer import SafeRepresenter
 from sdbench.jsontypes import JsonValue
 from sdbench.knobs.pipeline import LOADED, is_given
 from sdbench.knobs.registry import KNOBS
+from sdbench.suite.located import has_relative_paths
 from sdbench.suite.model import FidelityProtocol, Inputs, Protocol, Suite
 
 _LONGEST_NAME = 100
@@ -36,8 +37,8 @@ _WIDEST = 2**31
 def reproducing_suite(suite: Suite, knobs: Mapping[str, JsonValue]) -> str:
     """YAML that stands for exactly this configuration, measured as the suite measures it.
 
-    Files are named by absolute paths. A pipeline that was handed over cannot be named in a suite:
-    what stands there in its place says so.
+    Files are named as the suite names them. A pipeline that was handed over cannot be named in a
+    suite: what stands there in its place says so.
 
     Args:
         suite: The suite that the configuration is from, for its inputs and its protocol.
@@ -57,7 +58,7 @@ def reproducing_suite(suite: Suite, knobs: Mapping[str, JsonValue]) -> str:
         sections["fidelity"] = _protocol_of_fidelity(suite.fidelity)
     parts = [
         _entry("name", suite.name[: _LONGEST_NAME - len(_SUFFIX)] + _SUFFIX),
-        *_remark(top.get("pipeline")),
+        *_remarks(suite, top),
         *(_entry(name, value) for name, value in top.items()),
         *(_section(name, content) for name, content in sections.items() if content),
     ]
@@ -66,7 +67,10 @@ def reproducing_suite(suite: Suite, knobs: Mapping[str, JsonValue]) -> str:
     return "".join(parts)
 
 
-def _remark(source: JsonValue) -> Iterator[str]:
+def _remarks(suite: Suite, top: Mapping[str, JsonValue]) -> Iterator[str]:
+    source = top.get("pipeline")
+    if has_relative_paths(suite, source):
+        yield "# Put it into the folder of the suite's file: paths are relative to that.\n"
     if isinstance(source, Mapping) and is_given(source):
         yield f"# A {source[LOADED]} that was handed over: say here where it is loaded from.\n"
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import click
 
 from sdbench.errors import IllegalValue
+from sdbench.results.ab import is_ab_job
 from sdbench.results.store import RUN_FILE, RunFolderError, find_runs
 from sdbench.suite.model import HEADROOM_RATIO, Limits
 from sdbench.suite.quantities import parse_headroom, parse_score
@@ -144,8 +145,33 @@ def run_folder(path: Path) -> Path:
     if (folder / RUN_FILE).exists():
         return folder
     folders = sorted(file.parent for file in folder.glob(f"*/{RUN_FILE}")) or find_runs(folder)
+    folders = [one for one in folders if not is_ab_job(one.parent)]
     if not folders:
         raise RunFolderError(
             f"{path} is neither a run nor a folder of runs; `sdbench run SUITE` makes one"
         )
     return folders[-1]
+
+
+def run_folders(paths: Iterable[Path]) -> list[Path]:
+    """All runs that paths name: themselves, or every one below them; each once.
+
+    Raises:
+        RunFolderError: A path names none, or an A/B job, whose sides are no history.
+    """
+    found: dict[Path, None] = {}
+    for path in paths:
+        folder = path.resolve()
+        if is_ab_job(folder):
+            raise RunFolderError(f"{path} is an A/B job: see `sdbench compare {path}`")
+        if (folder / RUN_FILE).exists():
+            folders = [folder]
+        else:
+            below = sorted(file.parent for file in folder.glob(f"*/{RUN_FILE}"))
+            folders = below or find_runs(folder)
+        if not folders:
+            raise RunFolderError(
+                f"{path} is neither a run nor a folder of runs; `sdbench run SUITE` makes one"
+            )
+        found.update(dict.fromkeys(folders))
+    return list(found)

@@ -27,6 +27,10 @@ COMMANDS = {
 }
 
 
+_NO_READER = 141
+"""What shells tell of a program whose reader has gone (128 + SIGPIPE); 1 is a regression's."""
+
+
 class LazyCommands(click.Group):
     """Imports a command's module only when it is called."""
 
@@ -61,7 +65,9 @@ def main() -> None:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a prompt may be in any script
     try:
-        sys.exit(cli.main(standalone_mode=False))
+        exit_code = cli.main(standalone_mode=False)
+    except SystemExit:  # so click ends quietly, with 1, where nobody reads any more
+        sys.exit(_NO_READER)
     except click.ClickException as error:
         error.show()
         sys.exit(2)
@@ -71,7 +77,8 @@ def main() -> None:
     except SdbenchError as error:
         click.echo(f"sdbench: {error}", err=True)
         sys.exit(error.exit_code)
-    except OSError as error:  # but a broken pipe, after which click ends the program quietly
+    except OSError as error:
         what = f"cannot read or write {error.filename}: " if error.filename else ""
         click.echo(f"sdbench: {what}{error.strerror or error}", err=True)
         sys.exit(3)
+    sys.exit(exit_code)

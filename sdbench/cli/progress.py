@@ -89,10 +89,7 @@ class PlainProgress:
         """Says what is measured again, and counts anew."""
         self._planned, self._done = count, 0
         configurations = f"{count} configuration{'s' if count > 1 else ''}"
-        self.write(
-            f"measuring again what the choice rests on: {configurations}, "
-            f"round {number} of {rounds}"
-        )
+        self.write(f"measuring again: {configurations}, fresh round {number} of {rounds}")
 
     def write(self, line: str) -> None:
         """Writes a line at once."""

@@ -57,6 +57,14 @@ def _writable(context: click.Context, parameter: click.Parameter, path: Path | N
     default=True,
     help="Measure the fastest again in fresh rounds, so that luck is not recommended.",
 )
+@click.option(
+    "--rounds",
+    type=click.IntRange(min=1),
+    default=1,
+    show_default=True,
+    help="Rounds of every configuration, each in a worker process of its own, those of the fastest "
+    "among them; a run that others are compared with needs 4 or more.",
+)
 @click.option("--resume", is_flag=True, help="Go on with the newest run of this suite.")
 @click.option(
     "--report",
@@ -78,6 +86,7 @@ def run(
     memory_limit_bytes: int | None,
     is_predicted: bool,
     is_confirmed: bool,
+    rounds: int,
     resume: bool,
     report_path: Path | None,
     trust_remote_code: bool,
@@ -107,6 +116,7 @@ def run(
         trust_remote_code=trust_remote_code,
         resume=resume,
         memory_limit_bytes=memory_limit_bytes,
+        rounds=rounds,
     )
     predictor = predictor_for(device, results, os.environ) if is_predicted else None
     signal.signal(signal.SIGTERM, signal.default_int_handler)

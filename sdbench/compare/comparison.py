@@ -126,6 +126,9 @@ class Side:
     facts: Mapping[str, str]
 
 
+_UNCHECKED = (Verdict.MISSING, Verdict.NEW, Verdict.GONE)
+
+
 class Ending(Enum):
     """What a job's exit code says, from a comparison."""
 
@@ -150,7 +153,6 @@ class Comparison:
         advisory: Why nothing in it gates (sentences); empty where it does.
         unfit: What of the environment spoils times (sentences); empty where nothing does.
         incomplete: What is missing (sentences) beside MISSING rows: an interrupted job.
-        allows_missing: Whether the suite lets MISSING pass.
         family_size: Gated tests of times that share the chance of a false alarm.
         units: What an effect's `units` are: ``pairs`` or ``processes``.
         notes: Remarks for the reader.
@@ -165,7 +167,6 @@ class Comparison:
     advisory: tuple[str, ...] = ()
     unfit: tuple[str, ...] = ()
     incomplete: tuple[str, ...] = ()
-    allows_missing: bool = False
     family_size: int = 0
     units: str = "pairs"
     notes: tuple[str, ...] = ()
@@ -184,11 +185,14 @@ class Comparison:
 
     @property
     def missing(self) -> tuple[Row, ...]:
-        """Configurations of which a gated metric has no data."""
+        """Configurations that nothing checks: on one side a gated metric of them has no data.
+
+        NEW and GONE are among them: one that was renamed is both, however slow it became.
+        """
         return tuple(
             row
             for row in self.rows
-            if any(one.verdict is Verdict.MISSING and one.is_gated for one in row.findings)
+            if any(one.is_gated and one.verdict in _UNCHECKED for one in row.findings)
         )
 
     @property
@@ -206,7 +210,7 @@ class Comparison:
             return Ending.UNFIT
         if failing:
             return Ending.REGRESSION
-        if self.incomplete or not self.rows or (self.missing and not self.allows_missing):
+        if self.incomplete or not self.rows or self.missing:
             return Ending.INCOMPLETE
         return Ending.CLEAN
 

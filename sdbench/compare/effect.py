@@ -153,6 +153,16 @@ def detectable_ratio(effect: Effect, margin: float, alpha: float = ALPHA) -> flo
     return (1 + margin) * math.exp(quantiles * effect.log_error)
 
 
+def half_width_of(spread: float, count: int) -> float:
+    """Half the width of the 95 % interval of a mean log-ratio.
+
+    Args:
+        spread: Standard deviation of the pairs' log-ratios.
+        count: Number of pairs.
+    """
+    return _t_quantile(1 - ALPHA, count - 1) * spread / math.sqrt(count)
+
+
 def pairs_needed(effect: Effect, margin: float) -> int | None:
     """How many pairs would decide, if the ratio and the noise stay as they are.
 
@@ -164,7 +174,7 @@ def pairs_needed(effect: Effect, margin: float) -> int | None:
     distance = abs(abs(effect.log) - bound)
     spread = effect.log_error * math.sqrt(effect.units)
     for count in range(max(2, effect.units + 1), MOST_UNITS + 1):
-        if _t_quantile(1 - ALPHA, count - 1) * spread / math.sqrt(count) < distance:
+        if half_width_of(spread, count) < distance:
             return count
     return None
 

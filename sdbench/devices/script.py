@@ -14,6 +14,7 @@ from typing import Annotated
 
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
+from sdbench.devices.noise import Noise
 from sdbench.errors import SdbenchError
 from sdbench.jsontypes import JsonValue
 from sdbench.units import GIB, MIB
@@ -65,7 +66,32 @@ class ScriptedFault:
 
     def concerns(self, knobs: Mapping[str, JsonValue]) -> bool:
         """Whether a configuration with these knobs meets with it."""
-        return all(knobs.get(name) == value for name, value in self.knobs.items())
+        return _match(self.knobs, knobs)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScriptedSlowdown:
+    """A change that makes all configurations whose knobs have these values slower.
+
+    Attributes:
+        ratio: How much longer it takes (0.05 = 5 %).
+        stage: The stage that takes longer; None for the whole call.
+        knobs: Values that a configuration must have to meet with it.
+    """
+
+    __pydantic_config__ = ConfigDict(extra="forbid")
+
+    ratio: Annotated[float, Field(gt=-1)]
+    stage: str | None = None
+    knobs: Mapping[str, JsonValue] = field(default_factory=dict)
+
+    def concerns(self, knobs: Mapping[str, JsonValue]) -> bool:
+        """Whether a configuration with these knobs meets with it."""
+        return _match(self.knobs, knobs)
+
+
+def _match(wanted: Mapping[str, JsonValue], knobs: Mapping[str, JsonValue]) -> bool:
+    return all(knobs.get(name) == value for name, value in wanted.items())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,7 +107,8 @@ class Script:
         scheduler_step_s: Seconds of one scheduler step.
         vae_decode_s: Seconds of decoding one image.
         other_s: Seconds of the rest of a call.
-        noise_ratio: Standard deviation of a call's log duration.
+        noise_ratio: Standard deviation of a call's log duration, the same in each worker.
+        noise: What varies from worker to worker and with the machine, beside that.
         half_precision_speedup: How many times as fast fp16 and bf16 are.
         weights_bytes: Weights in fp32.
         activation_bytes: Activations for one image in fp32.
@@ -92,6 +119,7 @@ class Script:
             driver tells of memory.
         other_process_bytes: What another process holds of it.
         faults: Configurations that meet with a fault; the first that matches counts.
+        slowdowns: Configurations that take longer; all that match count.
     """
 
     __pydantic_config__ = ConfigDict(extra="forbid")
@@ -105,6 +133,7 @@ class Script:
     vae_decode_s: float = 0.05
     other_s: float = 0.005
     noise_ratio: Annotated[float, Field(ge=0)] = 0.005
+    noise: Noise = field(default_factory=Noise)
     half_precision_speedup: Annotated[float, Field(gt=0)] = 1.9
     weights_bytes: int = 3 * GIB
     activation_bytes: int = 900 * MIB
@@ -114,6 +143,7 @@ class Script:
     context_bytes: int | None = None
     other_process_bytes: int = 0
     faults: tuple[ScriptedFault, ...] = ()
+    slowdowns: tuple[ScriptedSlowdown, ...] = ()
 
 
 def read_script(path: Path | None) -> Script:

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 
 from sdbench.devices.allocator_message import write_message
 from sdbench.devices.base import OTHER_STAGE, DeviceState, MemoryPeaks, MemoryWatch
+from sdbench.devices.noise import Machine
 from sdbench.devices.script import Script
 from sdbench.devices.scripted_driver import other_process, scripted_memory
 from sdbench.jsontypes import JsonValue
@@ -28,18 +29,25 @@ class Held:
 
 
 class ScriptedDevice:
-    """The device of a script; its clock moves only where the script says so."""
+    """The device of a script; its clock moves only where the script says so.
+
+    Args:
+        script: What it plays.
+        machine: What workers on one machine share, its clock among it; a machine of its own
+            without one.
+    """
 
     torch_device = "cuda"
     has_own_clock = False
     sees_compiled_memory = True
     slug = "scripted"
 
-    def __init__(self, script: Script) -> None:
+    def __init__(self, script: Script, machine: Machine | None = None) -> None:
         self.script = script
+        self.machine = machine or Machine(script.noise)
+        self.process_log = self.machine.process_log()
         self.label = script.name
         self.is_throttled = False
-        self._now_ns = 0
         self._used_bytes = 0
         self._limit_bytes: int | None = None
         self._is_lost = False
@@ -49,11 +57,11 @@ class ScriptedDevice:
         return {"device": self.label, "total_memory_bytes": self.script.memory_bytes}
 
     def now_ns(self) -> int:
-        return self._now_ns
+        return self.machine.now_ns
 
     def advance(self, duration_s: float) -> None:
         """Lets time pass."""
-        self._now_ns += round(duration_s * 1e9)
+        self.machine.advance(duration_s)
 
     def use_memory(self, used_bytes: int) -> None:
         """Sets the bytes in use.
@@ -112,7 +120,7 @@ class ScriptedDevice:
             raise self.lose()
 
     def mark(self) -> int:
-        return self._now_ns
+        return self.machine.now_ns
 
     def seconds_between(self, start: int, end: int) -> float:
         return (end - start) * 1e-9
@@ -141,7 +149,7 @@ class ScriptedDevice:
     def state(self) -> DeviceState:
         state: dict[str, JsonValue] = {"clock_event_reasons": 0x20 if self.is_throttled else 0}
         if (watts := self.script.power_watts) is not None:
-            state |= {"power_watts": watts, "energy_joules": watts * self._now_ns * 1e-9}
+            state |= {"power_watts": watts, "energy_joules": watts * self.machine.now_ns * 1e-9}
         return state
 
     def company(self) -> Mapping[int, str]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+import posixpath
 from collections.abc import Mapping
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 from typing import Any
 
 from sdbench.errors import IllegalValue
@@ -80,7 +81,11 @@ class PipelineKnob(LoadKnob):
                 raise IllegalValue(value, "the name of a class")
         if source == "architecture" and "weights" not in raw:
             raise IllegalValue(raw, f"an architecture with weights: {RANDOM_WEIGHTS}")
-        return {key: raw[key] for key in sorted(raw) if (key, raw[key]) != ("allow_pickle", False)}
+        return {
+            key: portable_path(str(raw[key])) if _is_local(key, str(raw[key])) else raw[key]
+            for key in sorted(raw)
+            if (key, raw[key]) != ("allow_pickle", False)
+        }
 
     def schema(self) -> dict[str, Any]:
         mappings = [
@@ -128,11 +133,12 @@ class PipelineKnob(LoadKnob):
             return _code_of_built(value, source)
         name = pipeline_class(value) if source == "single_file" else "DiffusionPipeline"
         method = "from_single_file" if source == "single_file" else "from_pretrained"
-        options = (f"{key}={option!r}" for key, option in self.load_arguments(value).items())
+        arguments = self.load_arguments(value).items()
+        options = (f"{key}={python_literal(option)}" for key, option in arguments)
         return Code(
             imports=(f"from diffusers import {name}",),
             load_function=f"{name}.{method}",
-            load_arguments=(repr(value[source]), *options),
+            load_arguments=(python_literal(value[source]), *options),
         )
 
 
@@ -144,9 +150,46 @@ def pipeline_class(source: Mapping[str, Any]) -> str:
     return str(source.get("pipeline_class", DEFAULT_PIPELINE_CLASS))
 
 
+def portable_path(text: str) -> str:
+    """A path as written, in a form that is the same on any machine.
+
+    Without detours; a relative one has forward slashes and begins with a dot, so that nothing takes
+    it for the id of a hub. One that names a Windows drive stays as it is.
+    """
+    if PureWindowsPath(text).drive:
+        return text
+    if not is_relative(text):
+        return posixpath.normpath(text)
+    normal = posixpath.normpath(text.replace("\\", "/"))
+    is_marked = normal.startswith("/") or normal.split("/")[0] in (".", "..")
+    return normal if is_marked else f"./{normal}"
+
+
+def is_relative(text: str) -> bool:
+    """Whether a path must be told what it is relative to."""
+    return not (text.startswith(("/", "~")) or PureWindowsPath(text).drive)
+
+
+def expanded(text: str) -> str:
+    """A path with the user's folder in place of ``~``; any other text as it is."""
+    return str(Path(text).expanduser()) if text.startswith("~") else text
+
+
 def absolute_path(text: str, folder: Path) -> str:
     """The absolute form of a path that is relative to ``folder``, itself absolute."""
     return os.path.normpath(folder / Path(text).expanduser())
+
+
+def python_literal(option: JsonValue) -> str:
+    """An option as Python has it; what loads files there does not know what ``~`` stands for."""
+    return repr(expanded(option) if isinstance(option, str) else option)
+
+
+def has_relative_path(source: JsonValue) -> bool:
+    """Whether a pipeline names a file or folder that must be told what it is relative to."""
+    return isinstance(source, Mapping) and any(
+        _is_local(key, str(option)) and is_relative(str(option)) for key, option in source.items()
+    )
 
 
 def has_random_weights(source: JsonValue) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import math
 import os
 import random
 import signal
@@ -104,6 +105,11 @@ class SimulatedCall:
         self._knobs = configuration.knobs
         self._observer: StageObserver | None = None
         self._noise = random.Random(configuration.key)
+        self._worker_log = device.process_log + device.machine.round_log()
+        self._slowed: dict[str | None, float] = {}
+        for one in device.script.slowdowns:
+            if one.concerns(self._knobs):
+                self._slowed[one.stage] = self._slowed.get(one.stage, 1.0) * (1 + one.ratio)
         self._calls = 0
         self.images_per_call = int(configuration.knobs["batch_size"])  # type: ignore[arg-type]
 
@@ -122,6 +128,8 @@ class SimulatedCall:
         is_half = self._knobs["dtype"] != "fp32"
         speedup = script.half_precision_speedup if is_half else 1.0
         factor = self._noise.lognormvariate(0, script.noise_ratio) / speedup
+        factor *= math.exp(self._worker_log + self._device.machine.call_log())
+        factor *= self._slowed.get(None, 1.0)
         sliced = self._knobs["attention_slicing"] != "off"
         activations = script.activation_bytes * batch / (2 if is_half else 1)
         activations *= script.slicing_activation_ratio if sliced else 1.0
@@ -150,7 +158,7 @@ class SimulatedCall:
         with stage_of_call(self._observer, stage):
             activations = self._device.hold(activation_bytes)
             _meet_faults(self._device, self._knobs, Moment.CALL, self._calls, stage)
-            self._device.advance(duration_s)
+            self._device.advance(duration_s * self._slowed.get(stage, 1.0))
             del activations
 
     @contextmanager

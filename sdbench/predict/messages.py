@@ -25,7 +25,7 @@ class Wanted:
     """What is to be predicted.
 
     Attributes:
-        suite: The suite as resolved.
+        suite: The suite as resolved, its files named by absolute paths.
         configurations: One value for every knob of each.
         target: The device.
         trust_remote_code: Whether the user allowed models' own code on the command line.

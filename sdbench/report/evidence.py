@@ -101,7 +101,7 @@ def evidence(run: Run) -> Evidence:
             tuple((_SOFTWARE_LABELS.get(n, n), value_text(n, v)) for n, v in fingerprint.items()),
         ),
         Facts("The run", tuple(_run_facts(run, environment))),
-        Facts("How each configuration was measured", _protocol(suite.measure)),
+        Facts("How each configuration was measured", _protocol(suite.measure, info.planned_rounds)),
         Facts("How fidelity was measured", _fidelity(suite.fidelity)),
     )
     return Evidence(
@@ -193,7 +193,7 @@ def _command_text(command_line: JsonValue) -> str | None:
     return command_line if isinstance(command_line, str) else None
 
 
-def _protocol(protocol: Protocol) -> tuple[Fact, ...]:
+def _protocol(protocol: Protocol, rounds: int) -> tuple[Fact, ...]:
     warmup = f"{protocol.warmup} to {count(protocol.max_warmup, 'call')}, until they are steady"
     again = count(protocol.confirm_rounds, "fresh round")
     return (
@@ -205,6 +205,7 @@ def _protocol(protocol: Protocol) -> tuple[Fact, ...]:
         ("loading given up after", format_seconds(protocol.load_timeout_s)),
         ("memory", "in a call of its own, apart from the timed ones"),
         ("default configuration", "measured too" if protocol.default else "not measured"),
+        *([("rounds of each", f"{rounds}, every one in a process of its own")] * (rounds > 1)),
         ("the fastest", f"measured again, {again}" if protocol.confirm_rounds else "not repeated"),
     )
 

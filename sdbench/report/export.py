@@ -1,4 +1,4 @@
-"""A run for other programs: the table as CSV or Parquet, or everything as JSON."""
+"""A run for other programs: the table, everything as JSON, or what benchmark trackers read."""
 
 from __future__ import annotations
 
@@ -9,6 +9,9 @@ from pathlib import Path
 
 from sdbench.analysis.planned import planned_knobs
 from sdbench.errors import SdbenchError
+from sdbench.report.export_bencher import write_bencher
+from sdbench.report.export_github_action_benchmark import write_github_action_benchmark
+from sdbench.report.export_pytest_benchmark import write_pytest_benchmark
 from sdbench.report.files import write_atomically
 from sdbench.results.record import RECORDS
 from sdbench.results.store import Run
@@ -66,5 +69,8 @@ FORMATS: Mapping[str, Callable[[Run, Path], None]] = {
     "csv": _csv,
     "parquet": _parquet,
     "json": _json,
+    "pytest-benchmark": write_pytest_benchmark,
+    "bencher": write_bencher,
+    "github-action-benchmark": write_github_action_benchmark,
 }
 """What writes each format."""

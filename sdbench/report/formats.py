@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from sdbench.report.files import write_atomically
+from sdbench.report.history import HistoryView
 from sdbench.report.html import html
 from sdbench.report.markdown import markdown
 from sdbench.report.picture_of_chart import write_png
@@ -28,16 +29,30 @@ def format_of(path: Path) -> str:
     return next((name for name, endings in ENDINGS.items() if ending in endings), "html")
 
 
-def write_report(run: Run, format_name: str, path: Path) -> None:
+def report_text(run: Run, format_name: str, history: HistoryView | None = None) -> str:
+    """A report that can be printed.
+
+    Args:
+        run: The run.
+        format_name: One of `TEXTS`.
+        history: Other runs of its suite, which the page shows too.
+    """
+    return html(run, history) if format_name == "html" else TEXTS[format_name](run)
+
+
+def write_report(
+    run: Run, format_name: str, path: Path, history: HistoryView | None = None
+) -> None:
     """Writes a report to a file, as a whole or not at all.
 
     Args:
         run: The run.
         format_name: One of `ENDINGS`.
         path: The file; it is replaced.
+        history: Other runs of its suite, which the page shows too.
     """
     if format_name == "png":
         write_png(run, path)
         return
-    text = TEXTS[format_name](run)
+    text = report_text(run, format_name, history)
     write_atomically(path, lambda partial: partial.write_text(text, encoding="utf-8"))

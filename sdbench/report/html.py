@@ -16,6 +16,8 @@ from plotly.offline import get_plotlyjs
 
 from sdbench.report.files import write_atomically
 from sdbench.report.glossary import GLOSSARY
+from sdbench.report.history import HistoryView
+from sdbench.report.over_time import SIZES, over_time
 from sdbench.report.table_data import table_data
 from sdbench.report.view import report_view
 from sdbench.results.store import Run
@@ -33,6 +35,7 @@ _STYLES = (
     "heat_map.css",
     "waterfall.css",
     "noise.css",
+    "history.css",
     "evidence.css",
     "only_chart.css",
 )
@@ -74,8 +77,13 @@ def write_html(run: Run, path: Path) -> None:
     write_atomically(path, lambda partial: partial.write_text(text, encoding="utf-8"))
 
 
-def html(run: Run) -> str:
-    """The report of a run."""
+def html(run: Run, history: HistoryView | None = None) -> str:
+    """The report of a run.
+
+    Args:
+        run: The run.
+        history: Earlier and later runs of its suite, for a section of their own.
+    """
     environment = Environment(
         loader=PackageLoader("sdbench.report", _TEMPLATES),
         autoescape=True,
@@ -88,6 +96,8 @@ def html(run: Run) -> str:
     view = report_view(run)
     return environment.get_template("report.html.j2").render(
         view=view,
+        over_time=over_time(history) if history else None,
+        **SIZES,
         charts=island({"scatter": view.chart, "convergence": view.convergence_chart}),
         page=island(view.page),
         table=island(table_data(view.table)),

@@ -59,6 +59,7 @@ class AbInfo:
         confirm_pairs: Fresh pairs that a suspect gets at least.
         most_pairs: Fresh pairs that a suspect gets at most.
         control_key: The baseline's key of the control configuration, or None without a control.
+        notes: Remarks for the reader.
         is_finished: Whether it came to its end.
     """
 
@@ -70,6 +71,7 @@ class AbInfo:
     confirm_pairs: int
     most_pairs: int
     control_key: str | None
+    notes: tuple[str, ...] = ()
     is_finished: bool = False
 
 

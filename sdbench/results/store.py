@@ -46,6 +46,8 @@ class RunInfo:
         environment: Versions, command line, commit: for reading, not for comparing.
         started_at: UTC time at which the run began, ISO 8601.
         planned_keys: Keys of the configurations in the order of the plan.
+        planned_rounds: Rounds that each of them was to get, the sweep's among them; what ended
+            otherwise than ``ok`` gets no more. How many it got, its records tell.
     """
 
     schema: int = RECORD_SCHEMA
@@ -55,6 +57,7 @@ class RunInfo:
     environment: Mapping[str, JsonValue]
     started_at: str
     planned_keys: tuple[str, ...]
+    planned_rounds: int = 1
 
     @property
     def memory_limit_bytes(self) -> int | None:

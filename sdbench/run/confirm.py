@@ -10,6 +10,9 @@ all that it can, and in every second round backwards, so that a drift of the dev
 
     round 1 (worker 2)    A B C
     round 2 (worker 3)    C B A
+
+What other runs are to be compared with gets such rounds of all its configurations (`repeat`): only
+the spread between processes says how far a difference between two runs can be trusted.
 """
 
 from __future__ import annotations
@@ -39,12 +42,20 @@ class ConfirmListener(Progress, Protocol):
         """Round ``number`` of ``rounds`` begins, of ``count`` configurations."""
 
 
+def repeat(
+    controller: Controller, writer: RunWriter, rounds: int, listener: ConfirmListener
+) -> None:
+    """Measures every configuration again that ended ``ok``, see `confirm`."""
+    confirm(controller, writer, lambda run: tuple(run.rounds), rounds, listener)
+
+
 def confirm(
     controller: Controller,
     writer: RunWriter,
     leaders: Leaders,
     rounds: int,
     listener: ConfirmListener,
+    repeated: int = 0,
 ) -> None:
     """Measures the leaders again until all of them have their fresh rounds, or `MOST_PASSES`.
 
@@ -57,6 +68,7 @@ def confirm(
         leaders: Says what the recommendation rests on, given all records so far.
         rounds: Fresh rounds of each; 0 for none.
         listener: Told how it goes.
+        repeated: Fresh rounds that every configuration got; they count among those of the leaders.
 
     Raises:
         CannotStart: A worker died, and no other could be started in its place.
@@ -64,25 +76,25 @@ def confirm(
     if not rounds:
         return
     for _ in range(MOST_PASSES):
-        wanted = _wanted(read_run(writer.folder), leaders, rounds)
+        wanted = _wanted(read_run(writer.folder), leaders, rounds, repeated)
         if not wanted:
             return
         for number in range(1, rounds + 1):
             wanted = _one_round(controller, writer, wanted, number, rounds, listener)
-    if left := _wanted(read_run(writer.folder), leaders, rounds):
+    if left := _wanted(read_run(writer.folder), leaders, rounds, repeated):
         listener.note(
             f"the choice is still open: {len(left)} more came up, and were not measured again "
             "(--resume goes on with them)"
         )
 
 
-def _wanted(run: Run, leaders: Leaders, rounds: int) -> dict[str, Rounds]:
+def _wanted(run: Run, leaders: Leaders, rounds: int, repeated: int) -> dict[str, Rounds]:
     """What lacks a fresh round, by key: of the leaders, and of what was begun and cut off."""
     leading = set(leaders(run))
     return {
         key: known
         for key, known in run.rounds.items()
-        if (key in leading or known.fresh)
+        if (key in leading or len(known.fresh) > repeated)
         and known.settled.status is Status.OK
         and len(known.fresh) < rounds
     }

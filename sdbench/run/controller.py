@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
-from typing import Protocol
+from typing import Any, Protocol
 
 from sdbench.results.out_of_memory import OutOfMemory
 from sdbench.results.record import Record, Status
@@ -33,6 +33,7 @@ from sdbench.run.messages import (
 from sdbench.run.plan import load_key
 from sdbench.run.worker_process import CannotStart, RunningWorker, WorkerDied
 from sdbench.suite.configuration import Configuration
+from sdbench.suite.located import located
 from sdbench.suite.model import Suite
 from sdbench.units import format_bytes
 
@@ -79,6 +80,14 @@ class Job:
     device: str
     trust_remote_code: bool = False
     memory_limit_bytes: int | None = None
+
+
+def _for_workers(suite: Suite) -> dict[str, Any]:
+    """The suite as workers get it: its files found, and without what they need not know.
+
+    The sdbench of another installation may be of a time when there were no gates.
+    """
+    return {name: part for name, part in located(suite).to_json().items() if name != "gates"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,11 +171,12 @@ class Controller:
         self._worker = worker
         worker.send(
             Start(
-                suite=self._job.suite.to_json(),
+                suite=_for_workers(self._job.suite),
                 device=self._job.device,
                 trust_remote_code=self._job.trust_remote_code,
                 name=name,
                 memory_limit_bytes=self._job.memory_limit_bytes,
+                folder=str(self._job.suite.folder) if self._job.suite.folder else None,
             )
         )
         try:

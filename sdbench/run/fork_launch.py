@@ -37,13 +37,21 @@ class ForkServerLauncher:
     Args:
         environment: The workers' environment variables.
         modules: What is imported before the first fork.
+        python: The interpreter that they run in.
+        folder: Where they run; None for the present folder.
     """
 
     def __init__(
-        self, environment: Mapping[str, str], modules: Sequence[str] = IMPORTED_ONCE
+        self,
+        environment: Mapping[str, str],
+        modules: Sequence[str] = IMPORTED_ONCE,
+        python: str = sys.executable,
+        folder: Path | None = None,
     ) -> None:
         self._environment = with_controller(environment)
+        self._command = (python, "-m", "sdbench.run.forkserver")
         self._modules = modules
+        self._folder = folder
         self._server: _Server | None = None
 
     def start(self, name: str, log: Path) -> WorkerProcess:
@@ -56,7 +64,9 @@ class ForkServerLauncher:
         log.touch()
         with theirs:
             if self._server is None:
-                self._server = _Server(self._environment, self._modules, log)
+                self._server = _Server(
+                    self._command, self._modules, self._environment, self._folder, log
+                )
             server = self._server
             try:
                 answer = server.ask({"fork": str(log.absolute())}, [theirs.fileno()])
@@ -80,17 +90,24 @@ class _ServerGone(Exception):
 
 
 class _Server:
-    def __init__(self, environment: Mapping[str, str], modules: Sequence[str], log: Path) -> None:
+    def __init__(
+        self,
+        command: Sequence[str],
+        modules: Sequence[str],
+        environment: Mapping[str, str],
+        folder: Path | None,
+        log: Path,
+    ) -> None:
         self._control, theirs = socket.socketpair()
         self._control.settimeout(_ANSWER_TIMEOUT_S)
-        command = (sys.executable, "-m", "sdbench.run.forkserver", str(theirs.fileno()))
         with theirs, log.open("ab") as errors:
             self._process = subprocess.Popen(
-                [*command, *modules],
+                [*command, str(theirs.fileno()), *modules],
                 stdin=subprocess.DEVNULL,
                 stdout=errors,
                 stderr=errors,
                 env=dict(environment),
+                cwd=folder,
                 pass_fds=[theirs.fileno()],
                 start_new_session=True,
             )

@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
@@ -43,20 +45,30 @@ class Inventory:
         }
 
 
-def inventory() -> Inventory:
+def inventory(
+    python: str = sys.executable,
+    environment: Mapping[str, str] | None = None,
+    folder: Path | None = None,
+) -> Inventory:
     """Asks a process that imports torch.
+
+    Args:
+        python: The interpreter to ask in.
+        environment: Its environment variables; None for those that workers get.
+        folder: Where it runs; None for the present folder.
 
     Raises:
         NoInventory: It ends in an error, or does not answer.
     """
     try:
         answer = subprocess.run(
-            [sys.executable, "-m", "sdbench.devices.inventory"],
+            [python, "-m", "sdbench.devices.inventory"],
             stdin=subprocess.DEVNULL,
             capture_output=True,
             check=True,
             timeout=_TIMEOUT_S,
-            env=with_controller(worker_environment(os.environ)),
+            env=with_controller(environment or worker_environment(os.environ)),
+            cwd=folder,
         )
         return Inventory(MACHINES.validate_json(answer.stdout), versions())
     except subprocess.CalledProcessError as error:

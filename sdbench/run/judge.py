@@ -46,6 +46,8 @@ class Judge:
         inputs: What the suite draws.
         drawings: Where drawings come from.
         progress: Told about the references.
+        draws_anew: Whether all that is judged is drawn anew, also what is kept from other runs:
+            where the build is judged, which may differ under the same versions.
     """
 
     def __init__(
@@ -54,11 +56,14 @@ class Judge:
         inputs: Inputs,
         drawings: Drawings,
         progress: Progress,
+        *,
+        draws_anew: bool = False,
     ) -> None:
         self._protocol = protocol
         self._inputs = inputs
         self._drawings = drawings
         self._progress = progress
+        self._draws_anew = draws_anew
         self._references: dict[str, Converged | str] = {}
         self._twins: dict[str, Path | str] = {}
         self._judged: dict[str, tuple[Fidelity, tuple[str, ...]]] = {}
@@ -167,7 +172,8 @@ class Judge:
         wanted = subjects(protocol, self._inputs, configuration)
         is_plain = _is_plain(configuration)
         single = Configuration({**configuration.knobs, "batch_size": KNOBS["batch_size"].neutral})
-        drawn = self._drawings.drawn(single, wanted, is_shared=is_plain)
+        is_shared = is_plain and not self._draws_anew
+        drawn = self._drawings.drawn(single, wanted, is_shared=is_shared)
         if drawn.path is None:
             return Fidelity.absent(f"no picture to compare: {_reason(drawn)}"), ()
         path = Path(drawn.path)
@@ -181,7 +187,7 @@ class Judge:
         )
         kept = sorted({0, fidelity.worst_picture or 0})
         pictures = self._drawings.save_pictures(drawing, f"{configuration.key}-compared", kept)
-        if not is_plain:
+        if not is_shared:
             path.unlink()
         return (
             replace(fidelity, pictures=pictures, measured_with=configuration.key),

@@ -35,34 +35,60 @@ def has_gpu_driver() -> bool:
     return any(driver.exists() for driver in _GPU_DRIVERS)
 
 
-def launcher_for(device: str, environment: Mapping[str, str]) -> Launcher:
+def launcher_for(
+    device: str,
+    environment: Mapping[str, str],
+    python: str = sys.executable,
+    folder: Path | None = None,
+) -> Launcher:
     """The launcher that suits a device.
 
     Forking saves seconds a worker, but a CUDA driver that was touched before a fork is unusable
     after it, and some imports touch it. So it is used only where there is no GPU in play, and on
     Linux, where forking is safe.
+
+    Args:
+        device: Word for the device.
+        environment: The workers' environment variables.
+        python: The interpreter that workers run in: its installation is what is measured.
+        folder: Where workers run; None for the present folder. What lies there may come before
+            what is installed, since ``python -m`` looks there first.
     """
     without_gpu = device == "cpu" or (device == "auto" and not has_gpu_driver())
     if sys.platform == "linux" and without_gpu:
-        return ForkServerLauncher(environment)
-    return SpawnLauncher(environment)
+        return ForkServerLauncher(environment, python=python, folder=folder)
+    return SpawnLauncher(environment, python, folder)
 
 
 class SpawnLauncher:
-    """Starts each worker as a process of its own."""
+    """Starts each worker as a process of its own.
 
-    def __init__(self, environment: Mapping[str, str]) -> None:
+    Args:
+        environment: The workers' environment variables.
+        python: The interpreter that they run in.
+        folder: Where they run; None for the present folder.
+    """
+
+    def __init__(
+        self,
+        environment: Mapping[str, str],
+        python: str = sys.executable,
+        folder: Path | None = None,
+    ) -> None:
         self._environment = with_controller(environment)
+        self._python = python
+        self._folder = folder
 
     def start(self, name: str, log: Path) -> WorkerProcess:
         """A new worker in a process group of its own, so that Ctrl-C does not reach it."""
         with log.open("ab") as errors:
             process = subprocess.Popen(
-                [sys.executable, "-m", "sdbench.run.worker"],
+                [self._python, "-m", "sdbench.run.worker"],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=errors,
                 env=self._environment,
+                cwd=self._folder,
                 start_new_session=True,
             )
         assert process.stdin is not None and process.stdout is not None

@@ -30,11 +30,12 @@ class Start:
     """Tells a worker what it works for.
 
     Attributes:
-        suite: The suite as resolved.
+        suite: The suite as resolved, its pictures named by absolute paths.
         device: Word for the device, such as ``auto`` or ``cuda:0``.
         trust_remote_code: Whether the user allowed models' own code on the command line.
         name: Name of the worker in records.
         memory_limit_bytes: What it may use of the device's memory, or None.
+        folder: What relative paths among knobs are relative to; None where there are none.
     """
 
     type: Literal["start"] = "start"
@@ -43,6 +44,7 @@ class Start:
     trust_remote_code: bool
     name: str
     memory_limit_bytes: int | None = None
+    folder: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -23,6 +23,7 @@ from sdbench.run.environment import versions, worker_environment
 from sdbench.run.ownership import with_controller
 from sdbench.run.predicting_process import Answers, CannotPredict, started
 from sdbench.suite.configuration import Configuration
+from sdbench.suite.located import located, located_knobs
 from sdbench.suite.model import Suite
 from sdbench.units import format_bytes
 
@@ -101,11 +102,13 @@ class Predictor:
         Raises:
             CannotPredict: The process that predicts died, or was too slow.
         """
-        target = question.target
-        cache = PredictionCache(
-            self._folder, question.suite.inputs, target.compute_capability, versions()
-        )
-        kinds = {memory_key(each): each for each in question.configurations}
+        target, folder = question.target, question.suite.folder
+        inputs = located(question.suite).inputs
+        cache = PredictionCache(self._folder, inputs, target.compute_capability, versions())
+        kinds = {
+            memory_key(each): Configuration(located_knobs(each.knobs, folder))
+            for each in question.configurations
+        }
         known = {
             kind: kept
             for kind, configuration in kinds.items()
@@ -149,7 +152,7 @@ class Predictor:
 
             def start(places: Sequence[int]) -> None:
                 wanted = Wanted(
-                    suite=question.suite.to_json(),
+                    suite=located(question.suite).to_json(),
                     configurations=tuple(memory_knobs(new[place]) for place in places),
                     target=question.target,
                     trust_remote_code=question.trust_remote_code,

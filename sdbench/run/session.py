@@ -23,8 +23,8 @@ from sdbench.results.store import (
     utc_now,
 )
 from sdbench.run.commit import commit_of, commit_of_tracked
-from sdbench.run.confirm import ConfirmListener, Leaders, confirm
-from sdbench.run.controller import Controller, Job
+from sdbench.run.confirm import ConfirmListener, Leaders, confirm, repeat
+from sdbench.run.controller import Controller, Job, Progress
 from sdbench.run.drawings import Drawings
 from sdbench.run.forecast import Forecast, Predicts, forecast
 from sdbench.run.judge import Judge
@@ -38,7 +38,7 @@ from sdbench.suite.errors import SuiteError
 from sdbench.suite.load import suite_from_json
 from sdbench.suite.model import Suite
 
-_MAY_CHANGE = ("max_configurations",)
+_MAY_CHANGE = ("gates", "max_configurations")
 """What of a suite may change between a run and its resumption: it changes no measurement."""
 
 
@@ -58,6 +58,7 @@ class Order:
         trust_remote_code: Whether models' own code may run.
         resume: Whether to go on with the newest run of this suite.
         memory_limit_bytes: What a configuration may use of the device's memory, or None.
+        rounds: Rounds of every configuration, the sweep's among them, each in a worker of its own.
         command_line: What the user wrote, for reading; by default this process's arguments.
     """
 
@@ -68,6 +69,7 @@ class Order:
     trust_remote_code: bool = False
     resume: bool = False
     memory_limit_bytes: int | None = None
+    rounds: int = 1
     command_line: tuple[str, ...] = ()
 
     @property
@@ -104,6 +106,9 @@ def run_suite(
     leaders: Leaders | None = None,
 ) -> Outcome:
     """Measures what an order asks for, and then again what the recommendation rests on.
+
+    Fresh rounds of every configuration count among those of what the recommendation rests on: that
+    gets as many as the larger of the two numbers says.
 
     Args:
         order: What the user asked for.
@@ -156,9 +161,11 @@ def run_suite(
                         listener,
                         lambda item, record: judge.complete(item, expected.added(record)),
                     )
+                    fresh = max(order.rounds, earlier.info.planned_rounds if earlier else 1) - 1
+                    repeat(controller, writer, fresh, listener)
                     if leaders is not None:
-                        fresh_rounds = order.suite.measure.confirm_rounds
-                        confirm(controller, writer, leaders, fresh_rounds, listener)
+                        most = max(fresh, order.suite.measure.confirm_rounds)
+                        confirm(controller, writer, leaders, most, listener, fresh)
                 except KeyboardInterrupt:
                     stopped = "interrupted"
                 except CannotStart as error:
@@ -171,13 +178,26 @@ def run_suite(
 
 
 def judge_for(
-    order: Order, controller: Controller, folder: Path, listener: RunListener
+    order: Order,
+    controller: Controller,
+    folder: Path,
+    listener: Progress,
+    *,
+    draws_anew: bool = False,
 ) -> tuple[Drawings, Judge]:
-    """What judges a run's pictures, and where these come from; clear the latter at the end."""
+    """What judges a run's pictures, and where these come from; clear the latter at the end.
+
+    Args:
+        order: What the user asked for.
+        controller: What draws.
+        folder: The run's.
+        listener: Told how it goes.
+        draws_anew: See `Judge`.
+    """
     protocol = order.suite.fidelity
     timeout_s = protocol.timeout_s if protocol else 0.0
     drawings = Drawings(controller, timeout_s, folder, order.references, listener)
-    return drawings, Judge(protocol, order.suite.inputs, drawings, listener)
+    return drawings, Judge(protocol, order.suite.inputs, drawings, listener, draws_anew=draws_anew)
 
 
 def _is_open(record: Record | None) -> bool:
@@ -234,14 +254,26 @@ def _workers_of(run: Run | None) -> int:
 def create_run(order: Order, planned: Sequence[Configuration], ready: Ready) -> RunWriter:
     """Starts a run in a folder of its own, named by the time and the device."""
     started_at = utc_now()
+    folder = free_folder(order.results / order.suite.name, started_at, ready.slug)
+    return RunWriter.create(folder, run_info(order, planned, ready, started_at))
+
+
+def free_folder(parent: Path, started_at: str, slug: str) -> Path:
+    """A folder that does not exist yet, named by the time and what is told of the device."""
     stamp = started_at.replace("-", "").replace(":", "")
-    parent = order.results / order.suite.name
-    folder = parent / f"{stamp}-{ready.slug}"
+    folder = parent / f"{stamp}-{slug}"
     count = 2
     while folder.exists():
-        folder = parent / f"{stamp}-{ready.slug}-{count}"
+        folder = parent / f"{stamp}-{slug}-{count}"
         count += 1
-    info = RunInfo(
+    return folder
+
+
+def run_info(
+    order: Order, planned: Sequence[Configuration], ready: Ready, started_at: str
+) -> RunInfo:
+    """What holds for all records of a run."""
+    return RunInfo(
         suite=order.suite.to_json(),
         device=ready.device,
         fingerprint=ready.fingerprint,
@@ -254,8 +286,8 @@ def create_run(order: Order, planned: Sequence[Configuration], ready: Ready) -> 
         },
         started_at=started_at,
         planned_keys=tuple(configuration.key for configuration in planned),
+        planned_rounds=order.rounds,
     )
-    return RunWriter.create(folder, info)
 
 
 def move_logs(logs: Path, folder: Path) -> Path:

@@ -48,6 +48,7 @@ from sdbench.run.messages import (
 from sdbench.run.worker_pipeline import Spent, WorkerPipeline
 from sdbench.suite.configuration import Configuration
 from sdbench.suite.load import suite_from_json
+from sdbench.suite.located import located_knobs
 from sdbench.suite.model import Suite
 
 _CANNOT_TELL = 70
@@ -122,7 +123,8 @@ class Worker:
         self._limit_facts: Mapping[str, JsonValue] = {}
         if self._limit_bytes is not None:
             self._limit_facts = self._device.limit_memory(self._limit_bytes)
-        self._loaded = WorkerPipeline(loader, self._device, on_phase)
+        self._folder = Path(start.folder) if start.folder else None
+        self._loaded = WorkerPipeline(loader, self._device, on_phase, self._folder)
 
     @property
     def is_spent(self) -> bool:
@@ -203,7 +205,8 @@ class Worker:
         name = configuration.key
         try:
             if command.is_shared:
-                name = drawing_key(pipeline, configuration, command.subjects, self._suite.inputs)
+                located = Configuration(located_knobs(configuration.knobs, self._folder))
+                name = drawing_key(pipeline, located, command.subjects, self._suite.inputs)
             path = Path(command.folder) / f"{name}.npz"
             if not (command.is_shared and path.exists()):
                 with pipeline.configured(configuration) as call:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 from sdbench.devices.base import Device
@@ -21,6 +22,7 @@ from sdbench.results.record import Status
 from sdbench.run.messages import LOADING
 from sdbench.run.plan import load_key
 from sdbench.suite.configuration import Configuration
+from sdbench.suite.located import located_knobs
 from sdbench.units import format_bytes
 
 _FAILURES = (Status.OOM, Status.ERROR)
@@ -40,6 +42,7 @@ class WorkerPipeline:
         loader: What loads it.
         device: Where.
         on_phase: Told before a load begins.
+        folder: What relative paths among knobs are relative to; None where there are none.
 
     Attributes:
         pipeline: What is loaded, or None.
@@ -48,13 +51,20 @@ class WorkerPipeline:
             the process lives, or memory did not come back.
     """
 
-    def __init__(self, loader: Loader, device: Device, on_phase: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        loader: Loader,
+        device: Device,
+        on_phase: Callable[[str], None],
+        folder: Path | None = None,
+    ) -> None:
         self.pipeline: Pipeline | None = None
         self.failure: Mapping[str, Any] | None = None
         self.is_spent = False
         self._loader = loader
         self._device = device
         self._on_phase = on_phase
+        self._folder = folder
         self._key: str | None = None
         self._empty_bytes = self._loaded_bytes = device.allocated_bytes()
 
@@ -77,7 +87,8 @@ class WorkerPipeline:
         fields: dict[str, Any] = {}
         begun_ns = self._device.now_ns()
         try:
-            self.pipeline, peak = load_measured(self._loader, configuration.knobs, self._device)
+            knobs = located_knobs(configuration.knobs, self._folder)
+            self.pipeline, peak = load_measured(self._loader, knobs, self._device)
             fields["load_peak_allocated_bytes"] = peak
         except Exception as error:
             self.failure = _at_load(failure(error, self._device, LOADING))

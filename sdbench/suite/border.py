@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
 from sdbench.errors import IllegalValue
@@ -21,6 +21,8 @@ _LEGAL = {
     "int_type": "a whole number",
     "int_from_float": "a whole number",
     "float_type": "a number",
+    "bool_type": "on or off",
+    "bool_parsing": "on or off",
     "greater_than_equal": "a whole number from {ge} upwards",
     "less_than_equal": "a whole number up to {le}",
     "string_type": "a text; what looks like a number needs quotes",
@@ -31,6 +33,9 @@ _LEGAL = {
     "dataclass_type": "a mapping of keys",
 }
 """What would be legal, by pydantic's type of error, with fields of the error's context."""
+
+
+_T = TypeVar("_T")
 
 
 def build_suite(data: Mapping[str, Any], source: Source, *, is_resolved: bool) -> Suite:
@@ -44,8 +49,24 @@ def build_suite(data: Mapping[str, Any], source: Source, *, is_resolved: bool) -
     Raises:
         SuiteError: A key is unknown or a value is not legal.
     """
+    return build_part(SUITES, data, source, (), is_resolved=is_resolved)
+
+
+def build_part(
+    kind: TypeAdapter[_T],
+    data: Mapping[str, Any],
+    source: Source,
+    path: KeyPath,
+    *,
+    is_resolved: bool,
+) -> _T:
+    """The part of a suite that the data at ``path`` holds, as `build_suite` builds the whole.
+
+    Raises:
+        SuiteError: A key is unknown or a value is not legal.
+    """
     try:
-        return SUITES.validate_python(
+        return kind.validate_python(
             data,
             context=RESOLVED if is_resolved else None,
             by_name=is_resolved,
@@ -54,15 +75,19 @@ def build_suite(data: Mapping[str, Any], source: Source, *, is_resolved: bool) -
     except ValidationError as failure:
         faults = failure.errors(include_url=False)
         unknown = [fault for fault in faults if fault["type"] in _UNKNOWN_KEY]
-        raise _suite_error((unknown or faults)[0], source, is_resolved) from None
+        raise _suite_error((unknown or faults)[0], kind, source, path, is_resolved) from None
 
 
-def _suite_error(fault: ErrorDetails, source: Source, is_resolved: bool) -> SuiteError:
-    path: KeyPath = tuple(fault["loc"])
+def _suite_error(
+    fault: ErrorDetails, kind: TypeAdapter[Any], source: Source, path: KeyPath, is_resolved: bool
+) -> SuiteError:
+    within: KeyPath = tuple(fault["loc"])
     if fault["type"] in _UNKNOWN_KEY:
-        legal = _keys_at(path[:-1], by_alias=not is_resolved)
-        return source.error(path, phrase_unknown("key", path[-1], legal), at_key=True)
-    return source.error(path, phrase_illegal(fault["input"], _legal_for(fault)))
+        legal = _keys_at(kind, within[:-1], by_alias=not is_resolved)
+        problem = phrase_unknown("key", within[-1], legal)
+        return source.error((*path, *within), problem, at_key=True)
+    problem = phrase_illegal(fault["input"], _legal_for(fault))
+    return source.error((*path, *within), problem)
 
 
 def _legal_for(fault: ErrorDetails) -> Sequence[str] | str:
@@ -75,9 +100,9 @@ def _legal_for(fault: ErrorDetails) -> Sequence[str] | str:
     return legal.format(**context) if legal else fault["msg"]
 
 
-def _keys_at(path: KeyPath, *, by_alias: bool) -> list[str]:
+def _keys_at(kind: TypeAdapter[Any], path: KeyPath, *, by_alias: bool) -> list[str]:
     """The legal keys of a section, from the schema that the model's annotations make."""
-    schema = SUITES.json_schema(by_alias=by_alias)
+    schema = kind.json_schema(by_alias=by_alias)
     node: Any = schema
     for part in path:
         node = node["properties"][part]

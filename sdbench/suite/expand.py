@@ -46,10 +46,34 @@ def configurations(
     return expanded
 
 
+def stands_for_too_many(suite: Suite) -> bool:
+    """Whether expanding a suite would go beyond its own limit."""
+    return sum(_swept_and_added(suite)) > suite.max_configurations
+
+
+def matching(suite: Suite, rule: Rule) -> Iterator[Configuration]:
+    """Those of a suite's configurations that match a rule, one after the other."""
+    axes = {axis.knob: _narrowed(axis.values, rule.get(axis.knob)) for axis in suite.axes}
+    swept = (
+        configuration
+        for configuration in map(Configuration.of, _product(suite.fixed, axes))
+        if not any(_matches(one, configuration) for one in suite.exclude)
+    )
+    added = (
+        Configuration.of(values) for one in suite.include for values in _product(suite.fixed, one)
+    )
+    return (one for one in itertools.chain(swept, added) if _matches(rule, one))
+
+
+def _narrowed(
+    values: tuple[JsonValue, ...], wanted: tuple[JsonValue, ...] | None
+) -> tuple[JsonValue, ...]:
+    return values if wanted is None else tuple(value for value in values if value in wanted)
+
+
 def _refuse_above(limit: int, suite: Suite) -> None:
     lengths = {axis.knob: len(axis.values) for axis in suite.axes}
-    swept = math.prod(lengths.values())
-    added = sum(math.prod(len(values) for values in rule.values()) for rule in suite.include)
+    swept, added = _swept_and_added(suite)
     if swept + added <= limit:
         return
     product = " x ".join(f"{knob} {length:,}" for knob, length in lengths.items())
@@ -59,6 +83,13 @@ def _refuse_above(limit: int, suite: Suite) -> None:
         f"more than the limit of {limit:,}: sweep less, or raise it by `max_configurations: "
         f"{swept + added}` in the suite or `--max-configurations {swept + added}`"
     )
+
+
+def _swept_and_added(suite: Suite) -> tuple[int, int]:
+    """How many configurations come from the axes and from ``include``, before any is left out."""
+    swept = math.prod(len(axis.values) for axis in suite.axes)
+    added = sum(math.prod(len(values) for values in rule.values()) for rule in suite.include)
+    return swept, added
 
 
 def _product(

@@ -9,13 +9,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import ConfigDict, Field
 
 from sdbench.jsontypes import JsonValue
+from sdbench.knobs.registry import KNOBS
+from sdbench.suite.margins import (
+    ALL_STAGES,
+    Growth,
+    Margin,
+    Missing,
+    PicturePsnr,
+    Slack,
+    StageMargins,
+)
+from sdbench.suite.quantities import Headroom, Switch
 from sdbench.units import MIB
-
-ALL_STAGES = "all"
-"""Stands for every stage in `Gates.stages`."""
 
 LATENCY_MARGIN = 0.02
 MEMORY_MARGIN = 0.02
@@ -47,28 +57,71 @@ class Gates:
         rules: Other gates for some configurations, in the order in which they apply.
     """
 
-    latency: float | None = LATENCY_MARGIN
-    stages: Mapping[str, float | None] = field(default_factory=dict)
-    load: float | None = None
-    first_call: float | None = None
-    peak_allocated: float | None = MEMORY_MARGIN
-    peak_reserved: float | None = None
-    peak_device_used: float | None = None
-    memory_growth_bytes: int = LEAST_MEMORY_GROWTH_BYTES
-    fidelity: float | None = FIDELITY_MARGIN
-    picture_psnr_db: float | None = LEAST_PICTURE_PSNR_DB
-    status: bool = True
-    missing: bool = True
-    between_runs: float = BETWEEN_RUNS
+    __pydantic_config__ = ConfigDict(extra="forbid")
+
+    latency: Annotated[
+        Margin, Field(description="Share by which a call may become slower, or off.")
+    ] = LATENCY_MARGIN
+    stages: Annotated[
+        StageMargins,
+        Field(description="The same for stages: one share for all, or a share by stage."),
+    ] = field(default_factory=dict)
+    load: Annotated[Margin, Field(description="The same for loading the pipeline.")] = None
+    first_call: Annotated[Margin, Field(description="The same for the first call.")] = None
+    peak_allocated: Annotated[
+        Growth, Field(description="Share by which the peak of live tensors may grow, or off.")
+    ] = MEMORY_MARGIN
+    peak_reserved: Annotated[Growth, Field(description="The same of what the allocator held.")] = (
+        None
+    )
+    peak_device_used: Annotated[
+        Growth, Field(description="The same of what the worker used of the device.")
+    ] = None
+    memory_growth_bytes: Annotated[
+        Slack,
+        Field(
+            alias="memory_growth",
+            description="A peak that grows by no more than this is never a regression.",
+        ),
+    ] = LEAST_MEMORY_GROWTH_BYTES
+    fidelity: Annotated[
+        Growth, Field(description="How far the fidelity's score may fall, or off.")
+    ] = FIDELITY_MARGIN
+    picture_psnr_db: Annotated[
+        PicturePsnr,
+        Field(
+            alias="picture",
+            description="Least PSNR in dB between the two builds' pictures of one seed, or off.",
+        ),
+    ] = LEAST_PICTURE_PSNR_DB
+    status: Annotated[
+        Switch, Field(description="Whether a configuration that ended ok has to do so again.")
+    ] = True
+    missing: Annotated[
+        Missing, Field(description="Whether a configuration without data on one side fails.")
+    ] = True
+    between_runs: Annotated[
+        Headroom,
+        Field(description="How much one build's times differ from run to run (a deviation)."),
+    ] = BETWEEN_RUNS
     rules: tuple[GateRule, ...] = ()
 
     def for_knobs(self, knobs: Mapping[str, JsonValue]) -> Gates:
-        """The gates of one configuration: those of all, changed by each rule that matches it."""
+        """The gates of one configuration: those of all, changed by each rule that matches it.
+
+        The margins of stages that a rule does not name stay, unless it speaks for all stages.
+        """
         gates = self
         for rule in self.rules:
             if rule.concerns(knobs):
-                gates = replace(gates, **rule.gates)
+                gates = replace(gates, **gates._changed_by(rule))
         return gates
+
+    def _changed_by(self, rule: GateRule) -> Mapping[str, Any]:
+        stages = rule.gates.get("stages")
+        if stages is None or ALL_STAGES in stages:
+            return rule.gates
+        return {**rule.gates, "stages": {**self.stages, **stages}}
 
     def stage(self, name: str) -> float | None:
         """The margin of a stage, or None where it is not gated."""
@@ -88,8 +141,11 @@ class GateRule:
     gates: Mapping[str, Any]
 
     def concerns(self, knobs: Mapping[str, JsonValue]) -> bool:
-        """Whether a configuration with these knobs matches."""
-        return all(knobs.get(knob) in values for knob, values in self.configurations.items())
+        """Whether a configuration with these knobs matches; one that it lacks is neutral."""
+        return all(
+            knobs.get(knob, KNOBS[knob].neutral) in values
+            for knob, values in self.configurations.items()
+        )
 
 
 GATE_FIELDS = tuple(one.name for one in fields(Gates) if one.name not in ("rules", "between_runs"))

@@ -27,14 +27,13 @@ def parse_value(source: Source, path: KeyPath, knob: str, raw: JsonValue) -> Jso
     if knob not in KNOBS:
         raise source.error(path, phrase_unknown("knob", knob, list(KNOBS)), at_key=True)
     try:
-        value = KNOBS[knob].parse(raw)
+        return KNOBS[knob].parse(raw)
     except IllegalValue as refusal:
         inner = _place_within(raw, refusal.seen)
         problem = phrase_illegal(refusal.seen, refusal.legal)
         raise source.error((*path, *inner), problem, at_key=refusal.seen in inner) from None
     except OverflowError:
         raise source.error(path, f"{show(raw)} is too large a number") from None
-    return value if source.folder is None else KNOBS[knob].located(value, source.folder)
 
 
 def _place_within(raw: JsonValue, seen: object) -> tuple[str, ...]:
@@ -97,10 +96,15 @@ def parse_rules(source: Source, section: str, raw: JsonValue) -> tuple[Rule, ...
     """
     if not isinstance(raw, list):
         raise source.error((section,), phrase_illegal(raw, _NO_RULES))
-    return tuple(_parse_rule(source, (section, index), rule) for index, rule in enumerate(raw))
+    return tuple(parse_rule(source, (section, index), rule) for index, rule in enumerate(raw))
 
 
-def _parse_rule(source: Source, path: KeyPath, raw: JsonValue) -> Rule:
+def parse_rule(source: Source, path: KeyPath, raw: JsonValue) -> Rule:
+    """A rule that names knobs; a single value stands for a list of one.
+
+    Raises:
+        SuiteError: It names no knob, or a knob or value in it is not legal.
+    """
     if not isinstance(raw, Mapping) or not raw:
         raise source.error(path, phrase_illegal(raw, _NO_RULE))
     rule = {}

@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from sdbench.jsontypes import JsonValue
-from sdbench.knobs.pipeline import absolute_path
+from sdbench.knobs.pipeline import portable_path
 from sdbench.knobs.registry import KNOBS
 from sdbench.suite.border import build_suite
 from sdbench.suite.errors import SuiteError, phrase_unknown, show
+from sdbench.suite.gate_values import SECTION, parse_gates
+from sdbench.suite.idle_gates import refuse_idle_gates
 from sdbench.suite.knob_values import (
     parse_axes,
     parse_fixed,
@@ -20,7 +22,7 @@ from sdbench.suite.knob_values import (
     parse_value,
     values_in_rules,
 )
-from sdbench.suite.model import NAME_PATTERN, Axis, Protocol, Rule, Suite
+from sdbench.suite.model import NAME_PATTERN, PICTURES, Axis, Protocol, Rule, Suite
 from sdbench.suite.source import KeyPath, Source
 from sdbench.suite.subject_to import take_subject_to
 from sdbench.suite.yaml_file import read_yaml
@@ -30,8 +32,6 @@ KNOBS_AMONG_INPUTS = ("height", "width", "guidance_scale")
 
 KNOBS_AT_THE_TOP = ("pipeline", "task")
 """Knobs that have a key of their own, beside the sections."""
-
-_PICTURES = ("image", "mask")
 
 TOP_LEVEL_KEYS = (
     "name",
@@ -46,12 +46,13 @@ TOP_LEVEL_KEYS = (
     "fidelity",
     "limits",
     "objective",
+    "gates",
     "max_configurations",
 )
 
 
 def load_suite(path: Path) -> Suite:
-    """Reads a suite file; relative paths in it are relative to its folder, and become absolute.
+    """Reads a suite file; relative paths in it are relative to its folder, and stay as written.
 
     Raises:
         SuiteError: It cannot be read, or is not a legal suite; the message says where and why.
@@ -65,7 +66,7 @@ def suite_from_mapping(data: Mapping[str, Any], folder: Path) -> Suite:
 
     Args:
         data: The sections of a suite; its name is among them.
-        folder: What relative paths in it are relative to; they become absolute.
+        folder: What relative paths in it are relative to.
 
     Raises:
         SuiteError: It is not a legal suite; the message says where and why.
@@ -112,12 +113,15 @@ def _suite(source: Source, default_name: str | None, is_resolved: bool) -> Suite
     _parse_reference_scheduler(source, data)
     if not is_resolved:
         take_subject_to(source, data)
-    parsed = {"fixed": fixed, "axes": axes, "exclude": exclude, "include": include}
+    parsed: dict[str, Any] = {"fixed": fixed, "axes": axes, "exclude": exclude, "include": include}
+    if SECTION in data:
+        parsed[SECTION] = parse_gates(source, data[SECTION], is_resolved=is_resolved)
     suite = build_suite({**data, **parsed}, source, is_resolved=is_resolved)
     _refuse_crossed_bounds(source, suite.measure)
     if not is_resolved:
         _refuse_a_limit_on_nothing(source, suite)
-    return suite
+        refuse_idle_gates(source, suite)
+    return replace(suite, folder=source.folder)
 
 
 def _refuse_unknown_keys(source: Source) -> None:
@@ -153,9 +157,7 @@ def _take_inputs(
                 raise source.error(path, problem, at_key=True)
             taken[knob] = parse_value(source, path, knob, inputs[knob])
     data["inputs"] = {
-        key: absolute_path(value, source.folder)
-        if key in _PICTURES and isinstance(value, str) and source.folder
-        else value
+        key: portable_path(value) if key in PICTURES and value and isinstance(value, str) else value
         for key, value in inputs.items()
         if key not in taken
     }

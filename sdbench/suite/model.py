@@ -9,12 +9,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, ConfigDict, Field, TypeAdapter
 
 from sdbench.jsontypes import JsonValue
-from sdbench.suite.quantities import Bytes, Count, Headroom, Ratio, Score, Seconds
+from sdbench.suite.gates import Gates
+from sdbench.suite.quantities import Bytes, Count, Headroom, Ratio, Score, Seconds, Switch
 
 _STRICT = ConfigDict(extra="forbid")
 
@@ -36,21 +38,16 @@ def _one_or_more(raw: Any) -> Any:
     return [raw] if isinstance(raw, str) else raw
 
 
-def _on_or_off(raw: Any) -> Any:
-    return {"on": True, "off": False}.get(raw, raw) if isinstance(raw, str) else raw
-
-
-_Switch = Annotated[
-    bool, BeforeValidator(_on_or_off, json_schema_input_type=bool | Literal["on", "off"])
-]
-
-
 class Metric(str, Enum):
     """What an objective minimises."""
 
     LATENCY_PER_IMAGE = "latency_per_image"
     LATENCY = "latency"
     MEMORY = "memory"
+
+
+PICTURES = ("image", "mask")
+"""What of `Inputs` names files."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,7 +107,7 @@ class Protocol:
         Field(alias="load_timeout", description="A load that takes longer is given up."),
     ] = 1800.0
     default: Annotated[
-        _Switch,
+        Switch,
         Field(description="Measure what diffusers does by itself too, to state gains against."),
     ] = True
     confirm_rounds: Annotated[
@@ -220,7 +217,11 @@ class Suite:
         fidelity: How the agreement with the converged picture is; None where it is not.
         limits: What a recommendation must keep to.
         objective: What a recommendation minimises.
+        gates: Which changes from one build to the next fail a job.
         max_configurations: A suite that stands for more configurations is refused.
+        folder: What relative paths in it are relative to, absolute; None where that is not known,
+            as for a stored suite. It is of one machine, and no part of what the suite is: neither
+            compared nor dumped.
     """
 
     __pydantic_config__ = _STRICT
@@ -246,9 +247,11 @@ class Suite:
     ] = field(default_factory=FidelityProtocol)
     limits: Limits = field(default_factory=Limits)
     objective: Objective = field(default_factory=Objective)
+    gates: Gates = field(default_factory=Gates)
     max_configurations: Annotated[
         Count, Field(ge=1, description="Refuse to expand to more configurations than this.")
     ] = DEFAULT_MAX_CONFIGURATIONS
+    folder: Annotated[Path | None, Field(exclude=True)] = field(default=None, compare=False)
 
     def to_json(self) -> dict[str, Any]:
         """The suite as resolved, in the form that `sdbench.suite.load.suite_from_json` reads."""

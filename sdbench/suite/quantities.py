@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, ValidationInfo, WithJsonSchema
 
@@ -80,7 +80,7 @@ def parse_count(raw: object) -> int:
     return raw
 
 
-def _read_by(
+def read_by(
     parse: Callable[[Any], float], legal: str, *, may_be_zero: bool = False
 ) -> Callable[[Any, ValidationInfo], Any]:
     """A validator that parses what a file says and leaves what was resolved as it is."""
@@ -99,13 +99,22 @@ def _read_by(
     return read
 
 
+def _on_or_off(raw: Any) -> Any:
+    return {"on": True, "off": False}.get(raw, raw) if isinstance(raw, str) else raw
+
+
+Switch = Annotated[
+    bool, BeforeValidator(_on_or_off, json_schema_input_type=bool | Literal["on", "off"])
+]
+"""On or off, as YAML 1.2 has words for it, or a boolean."""
+
 Count = Annotated[int, Field(strict=True)]
 """A whole number; neither a boolean nor a text is taken for one."""
 
 Bytes = Annotated[
     int,
     Field(strict=True),
-    BeforeValidator(_read_by(parse_bytes, SIZE_LEGAL)),
+    BeforeValidator(read_by(parse_bytes, SIZE_LEGAL)),
     WithJsonSchema({"type": "string", "pattern": SIZE_PATTERN}),
 ]
 """A size: with its unit in a file, in bytes once resolved."""
@@ -113,14 +122,14 @@ Bytes = Annotated[
 Seconds = Annotated[
     float,
     Field(allow_inf_nan=False),
-    BeforeValidator(_read_by(parse_seconds, TIME_LEGAL)),
+    BeforeValidator(read_by(parse_seconds, TIME_LEGAL)),
     WithJsonSchema({"type": "string", "pattern": TIME_PATTERN}),
 ]
 """A duration: with its unit in a file, in seconds once resolved."""
 
 Ratio = Annotated[
     float,
-    BeforeValidator(_read_by(parse_ratio, RATIO_LEGAL)),
+    BeforeValidator(read_by(parse_ratio, RATIO_LEGAL)),
     WithJsonSchema(
         {
             "anyOf": [
@@ -134,7 +143,7 @@ Ratio = Annotated[
 
 Score = Annotated[
     float,
-    BeforeValidator(_read_by(parse_score, SCORE_LEGAL)),
+    BeforeValidator(read_by(parse_score, SCORE_LEGAL)),
     WithJsonSchema(
         {
             "anyOf": [
@@ -148,7 +157,7 @@ Score = Annotated[
 
 Headroom = Annotated[
     float,
-    BeforeValidator(_read_by(parse_headroom, HEADROOM_LEGAL, may_be_zero=True)),
+    BeforeValidator(read_by(parse_headroom, HEADROOM_LEGAL, may_be_zero=True)),
     WithJsonSchema(
         {
             "anyOf": [

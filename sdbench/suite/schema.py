@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from sdbench.knobs.registry import KNOBS
+from sdbench.suite.gate_schema import gate_definitions
 from sdbench.suite.load import KNOBS_AMONG_INPUTS, KNOBS_AT_THE_TOP, TOP_LEVEL_KEYS
 from sdbench.suite.model import SUITES
 from sdbench.suite.subject_to import SUBJECT_TO, subject_to_schema
@@ -37,7 +38,12 @@ def suite_schema() -> dict[str, Any]:
         "properties": {key: properties[key] for key in TOP_LEVEL_KEYS},
         "additionalProperties": False,
         "anyOf": [{"required": ["pipeline"]}, _pipeline_within("fixed"), _pipeline_within("axes")],
-        "$defs": {**sections, "Rule": _rule(), **{name: _knob(name) for name in KNOBS}},
+        "$defs": {
+            **sections,
+            **gate_definitions(sections["Gates"]),
+            "Rule": _rule(),
+            **{name: _knob(name) for name in KNOBS},
+        },
     }
 
 

@@ -34,7 +34,8 @@ class Source:
         data: Mappings, lists, texts, numbers, booleans and None.
         file: The file as it was named, or None where there is none.
         root: The YAML node of ``data``, or None where it does not come from YAML.
-        folder: What relative paths in the data are relative to, absolute; None where they stay.
+        folder: What relative paths in the data are relative to, absolute; None where that is not
+            known.
     """
 
     data: Any

@@ -14,6 +14,7 @@ from sdbench.knobs.base import Cost
 from sdbench.knobs.pipeline import SOURCES
 from sdbench.knobs.registry import KNOBS
 from sdbench.suite.load import load_suite, suite_from_mapping
+from sdbench.suite.located import located
 from sdbench.suite.model import Axis, FidelityProtocol, Limits, Objective, Protocol, Suite
 from sdbench.tuning.errors import CannotTune
 
@@ -71,7 +72,8 @@ class Request:
                 objects[name] = given
             elif given is not None:
                 sections[name] = given
-        return replace(suite_from_mapping(sections, Path.cwd()), **objects)  # type: ignore[arg-type]
+        suite = located(suite_from_mapping(sections, Path.cwd()))
+        return replace(suite, **objects)  # type: ignore[arg-type]
 
     def over(self, base: Suite, parsed: Suite) -> Suite:
         """A suite with what was given in place of its own.

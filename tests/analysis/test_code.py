@@ -4,7 +4,7 @@ import itertools
 import pytest
 from factories import knobs
 
-from sdbench.analysis.code import python_code
+from sdbench.analysis.code import RELATIVE_TO, python_code
 from sdbench.analysis.python_layout import COLUMNS, laid_out, string_literal
 from sdbench.knobs.task import Task
 from sdbench.suite.model import Inputs, Suite
@@ -187,3 +187,30 @@ def test_a_long_import_is_broken_one_name_a_line():
     names = [f"Scheduler{'X' * 20}{number}" for number in range(5)]
     lines = laid_out(f"from diffusers import {', '.join(names)}").splitlines()
     assert lines == ["from diffusers import (", *(f"    {name}," for name in names), ")"]
+
+
+@pytest.mark.parametrize(
+    ("source", "image", "is_told"),
+    [
+        ({"path": "./model"}, None, True),
+        ({"path": "/models/one"}, None, False),
+        (HUB, None, False),
+        (HUB, "./in.png", True),
+    ],
+)
+def test_the_code_says_what_relative_paths_are_relative_to(source, image, is_told):
+    """A stored run does not tell where its suite lay."""
+    swept = knobs(pipeline=source, task=Task.IMAGE_TO_IMAGE.value)
+    code = python_code(suite(image=image), swept, "cpu")
+    assert (code.splitlines()[0] == RELATIVE_TO) is is_told
+    assert str(source.get("path", source.get("id"))) in code
+
+
+def test_the_users_folder_is_written_out_since_nothing_there_knows_of_it(monkeypatch):
+    monkeypatch.setenv("HOME", "/home/someone")
+    monkeypatch.setenv("USERPROFILE", "/home/someone")
+    swept = knobs(pipeline={"path": "~/model"}, task=Task.IMAGE_TO_IMAGE.value)
+    code = python_code(suite(image="~/in.png"), swept, "cpu")
+    assert "/home/someone/model" in code
+    assert "/home/someone/in.png" in code
+    assert "~" not in code

@@ -185,3 +185,12 @@ def test_a_text_of_many_lines_stays_on_one() -> None:
     text = reproducing_suite(SUITE, one.knobs)
     assert json.dumps("a\nb\n\n c")[1:-1] in text
     assert text.splitlines() == text.split("\n")[:-1]
+
+
+def test_relative_paths_stay_so_and_it_says_to_what(tmp_path: Path) -> None:
+    """They were made absolute, so that the suite was of one machine."""
+    knobs = {"pipeline": {"path": "./model"}}
+    found = require_reproduced(replace(SUITE, inputs=Inputs(image="./in.png")), knobs, tmp_path)
+    assert found.fixed["pipeline"] == {"path": "./model"}
+    text = reproducing_suite(SUITE, Configuration.of(knobs).knobs)
+    assert "# Put it into the folder of the suite's file" in text

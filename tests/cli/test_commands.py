@@ -165,11 +165,29 @@ def test_an_interrupted_confirmation_is_exit_code_3_and_goes_on(
     lines = output.splitlines()
     (first, second) = (n for n, line in enumerate(lines) if line.startswith("measuring again"))
     assert code == 0
-    assert lines[first].endswith("the choice rests on: 3 configurations, round 1 of 2")
-    assert lines[second].endswith("the choice rests on: 3 configurations, round 2 of 2")
+    assert lines[first] == "measuring again: 3 configurations, fresh round 1 of 2"
+    assert lines[second] == "measuring again: 3 configurations, fresh round 2 of 2"
     assert [line[:5] for line in lines[first + 1 : second]] == ["[1/3]", "[2/3]", "[3/3]"]
     assert "5 configurations: 5 ok; 3 measured again" in output
     assert "Its latency is that of 2 fresh rounds" in " ".join(output.split())
+
+
+def test_all_configurations_get_the_rounds_that_were_asked_for(sdbench: Call, suite: str) -> None:
+    Path(suite).write_text(CONFIRMED)
+    code, output, _ = sdbench("run", suite, "--device", "scripted", "--rounds", "3")
+    announced = [line for line in output.splitlines() if line.startswith("measuring again")]
+    assert code == 0
+    assert announced == [
+        f"measuring again: 5 configurations, fresh round {number} of 2" for number in (1, 2)
+    ]
+    assert "5 configurations: 5 ok; 5 measured again\n" in output
+
+
+@pytest.mark.parametrize("rounds", ["0", "-1", "many"])
+def test_rounds_are_a_number_from_1_upwards(sdbench: Call, suite: str, rounds: str) -> None:
+    code, _, errors = sdbench("run", suite, "--rounds", rounds)
+    assert code == 2
+    assert "--rounds" in errors
 
 
 def test_a_run_with_holes_says_so_by_exit_code_3(sdbench: Call, suite: str, tmp_path: Path) -> None:

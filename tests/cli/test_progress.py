@@ -40,7 +40,7 @@ def test_fresh_rounds_are_announced_and_counted_by_themselves(
     progress.again(1, number=1, rounds=2)
     progress.finished(CONFIGURATIONS[0], factories.record(steps=2))
     lines = capsys.readouterr().out.splitlines()
-    assert lines[2] == ("measuring again what the choice rests on: 1 configuration, round 1 of 2")
+    assert lines[2] == "measuring again: 1 configuration, fresh round 1 of 2"
     assert lines[3].startswith("[1/1] ok ")
 
 

@@ -27,7 +27,19 @@ LEGAL: list[tuple[str, Any, Any]] = [
     (
         "pipeline",
         {"single_file": "a.ckpt", "allow_pickle": True, "pipeline_class": "FluxPipeline"},
-        {"allow_pickle": True, "pipeline_class": "FluxPipeline", "single_file": "a.ckpt"},
+        {"allow_pickle": True, "pipeline_class": "FluxPipeline", "single_file": "./a.ckpt"},
+    ),
+    ("pipeline", {"path": "models//b/../a/"}, {"path": "./models/a"}),
+    ("pipeline", {"path": r".\models\a"}, {"path": "./models/a"}),
+    ("pipeline", {"path": "."}, {"path": "."}),
+    ("pipeline", {"path": "../a"}, {"path": "../a"}),
+    ("pipeline", {"path": "/models/a"}, {"path": "/models/a"}),
+    ("pipeline", {"path": "~/models/a"}, {"path": "~/models/a"}),
+    ("pipeline", {"path": r"C:\models\a"}, {"path": r"C:\models\a"}),
+    (
+        "pipeline",
+        {"single_file": "https://hub.example/a//b.ckpt", "config": "owner/name"},
+        {"config": "owner/name", "single_file": "https://hub.example/a//b.ckpt"},
     ),
     ("pipeline", "emoji-int8", {"builtin": "emoji-int8"}),
     (

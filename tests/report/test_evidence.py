@@ -76,3 +76,11 @@ def test_values_of_any_kind_become_words():
     assert value_text("x", ["a", 2]) == "a, 2"
     assert value_text("x", {"clock_mhz": 1000, "b": False}) == "clock_mhz=1,000 MHz, b=off"
     assert value_text("share_ratio", 0.123) == "12.3 %"
+
+
+def test_rounds_of_all_configurations_are_told(tmp_path):
+    one = run(tmp_path, [record()], planned_rounds=4)
+    told = facts(evidence(one))["How each configuration was measured"]
+    assert told["rounds of each"] == "4, every one in a process of its own"
+    once = facts(evidence(run(tmp_path / "once", [record()])))
+    assert "rounds of each" not in once["How each configuration was measured"]

@@ -272,3 +272,74 @@ def test_a_run_from_before_these_keys_goes_on(measured: Measures) -> None:
     path.write_text(json.dumps(info))
     run = measured(suite=suite, resume=True)
     assert chosen(run).confirmed_rounds == 2
+
+
+def rounds_of(run: Run) -> list[int]:
+    """How many rounds each configuration has, each by a worker of its own."""
+    found = [(known.swept, *known.fresh) for known in run.rounds.values()]
+    assert all(len({one.worker for one in records}) == len(records) for records in found)
+    return [len(records) for records in found]
+
+
+def test_every_configuration_gets_its_rounds_each_in_a_worker_of_its_own(
+    measured: Measures,
+) -> None:
+    run = measured(is_confirmed=False, rounds=4)
+    assert rounds_of(run) == [4] * 4
+    assert measured.listener.fresh_rounds == [(4, 1, 3), (4, 2, 3), (4, 3, 3)]
+    assert (run.info.planned_rounds, completeness(run).is_complete) == (4, True)
+
+
+def test_rounds_of_all_are_rounds_of_the_leaders_too(measured: Measures) -> None:
+    run = measured(rounds=3)
+    assert rounds_of(run) == [3] * 4
+    assert chosen(run).confirmed_rounds == 2
+
+
+def test_leaders_get_the_more_of_the_two_numbers(measured: Measures) -> None:
+    """What all have been measured again makes nobody a leader that was cut off."""
+    suite = SWEEP.replace("timeout", "confirm_rounds: 3, timeout")
+    run = measured(rounds=2, suite=suite)
+    assert rounds_of(run) == [4, 4, 2, 2]
+    assert chosen(run).confirmed_rounds == 3
+
+
+def test_what_fails_in_a_round_gets_no_more(measured: Measures) -> None:
+    concerned = {"fault": "oom", "knobs": {"dtype": "fp16", "scheduler": "euler"}}
+    run = measured(later={**STEADY, "faults": [concerned]}, is_confirmed=False, rounds=4)
+    assert sorted(rounds_of(run)) == [2, 4, 4, 4]
+    assert completeness(run).by_status == {Status.OK: 3, Status.OOM: 1}
+
+
+@pytest.mark.parametrize("kept", [3, 6, 8, 11])
+def test_an_interrupted_run_goes_on_with_its_missing_rounds(measured: Measures, kept: int) -> None:
+    """Also where the command that goes on does not say how many there were to be."""
+    whole = measured(is_confirmed=False, rounds=3)
+    path = whole.folder / RECORDS_FILE
+    lines = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(b"".join(lines[:kept]))
+    assert not completeness(read_run(whole.folder)).is_complete
+    run = measured(is_confirmed=False, resume=True)
+    assert run.records[:kept] == whole.records[:kept]
+    assert sorted(visits(run)) == sorted(visits(whole))
+    assert completeness(run).is_complete
+
+
+def test_a_finished_run_can_get_more_rounds(measured: Measures) -> None:
+    before = measured(is_confirmed=False, rounds=2)
+    run = measured(is_confirmed=False, rounds=4, resume=True)
+    assert rounds_of(run) == [4] * 4
+    assert run.records[: len(before.records)] == before.records
+
+
+def test_rounds_that_are_planned_do_not_count_as_run(measured: Measures) -> None:
+    """pytest-codspeed stored the planned rounds as if they had been run."""
+    run = measured(is_confirmed=False, rounds=4)
+    path = run.folder / RECORDS_FILE
+    path.write_bytes(b"".join(path.read_bytes().splitlines(keepends=True)[:9]))
+    cut_off = read_run(run.folder)
+    assert sorted(len(known.fresh) for known in cut_off.rounds.values()) == [1, 1, 1, 2]
+    assert completeness(cut_off).lacking_rounds == 4
+    assert completeness(cut_off).summary == (
+        "4 configurations: 4 ok; 4 measured again; 4 lack rounds"
+    )

@@ -115,7 +115,7 @@ def test_every_suite_of_the_repository_uses_only_keys_of_the_schema(path: Path) 
 
     data = read_yaml(path).data
     refuse_unknown(data, schema)
-    for key in ("inputs", "fixed", "axes", "measure", "limits", "objective"):
+    for key in ("inputs", "fixed", "axes", "measure", "limits", "objective", "gates"):
         refuse_unknown(data.get(key, {}), schema["properties"][key])
     assert path.read_text(encoding="utf-8").startswith(
         "# yaml-language-server: $schema=./suite.schema.json\n"

@@ -1,0 +1,70 @@
+"""The A/A control: one installation against itself, measured like the two sides of the job."""
+
+from __future__ import annotations
+
+from statistics import median
+
+from sdbench.compare.comparison import Finding, Unit
+from sdbench.compare.effect import paired_effect, pairs_needed
+from sdbench.compare.evidence import LATENCY, Evidence, records_by_round
+from sdbench.compare.suspects import gates_of, pairs_of
+from sdbench.compare.verdict import Verdict
+from sdbench.compare.wording import percent, slower_or_faster
+from sdbench.results.ab import AbJob
+from sdbench.suite.gates import LATENCY_MARGIN
+
+ALARM = 0.005
+"""Chance of an alarm, in each direction, of a control whose true difference is its margin: one job
+in a hundred is given up for nothing at most."""
+
+
+def control_finding(job: AbJob) -> Finding | None:
+    """What the control shows: None where the job has none.
+
+    It is AMBIGUOUS where it is not told apart from its margin, which is no alarm.
+    """
+    key = job.info.control_key
+    if job.control is None or key is None:
+        return None
+    gates = gates_of(job)
+    evidence = Evidence(
+        key=key,
+        knobs={},
+        gates=gates,
+        baseline=records_by_round(job.baseline.records).get(key, {}),
+        candidate=records_by_round(job.control.records).get(key, {}),
+        baseline_folder=job.baseline.folder,
+        candidate_folder=job.control.folder,
+    )
+    pairs = pairs_of(evidence, LATENCY, evidence.shared_rounds)
+    effect = paired_effect(pairs)
+    margin = gates.latency if gates.latency is not None else LATENCY_MARGIN
+    if effect is None:
+        verdict, reason = Verdict.MISSING, "the control has fewer than two pairs"
+    elif min(effect.p_above(margin), effect.p_below(margin)) < ALARM:
+        verdict = Verdict.SLOWER if effect.ratio > 1 else Verdict.FASTER
+        reason = (
+            f"the baseline against itself is {slower_or_faster(effect)}, beyond the margin of "
+            f"{percent(margin)}: no time of this job can be trusted"
+        )
+    else:
+        is_same = effect.is_within(margin)
+        verdict = Verdict.SAME if is_same else Verdict.AMBIGUOUS
+        reason = f"the baseline against itself is {slower_or_faster(effect)}"
+    return Finding(
+        metric=LATENCY,
+        unit=Unit.SECONDS,
+        verdict=verdict,
+        reason=reason,
+        is_gated=False,
+        baseline=median(before for before, _ in pairs) if pairs else None,
+        candidate=median(after for _, after in pairs) if pairs else None,
+        margin=margin,
+        effect=effect,
+        units_needed=pairs_needed(effect, margin) if effect else None,
+    )
+
+
+def is_alarm(control: Finding) -> bool:
+    """Whether a control says that the job's times cannot be trusted."""
+    return control.verdict in (Verdict.SLOWER, Verdict.FASTER)

@@ -1,0 +1,53 @@
+"""Whether the device was fit while two sides were measured."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from statistics import median
+
+from sdbench.analysis.noise import has_company
+from sdbench.analysis.wording import count
+from sdbench.compare.evidence import is_spoiled
+from sdbench.compare.wording import percent
+from sdbench.results.record import Record, Status
+
+TOLERATED_SHARE = 0.25
+"""So many rounds may be spoiled: they are set aside, and the others tell."""
+
+LEAST_CLOCK_RATIO = 0.95
+"""The candidate's clock may lie so far below the baseline's."""
+
+
+def unfitness(baseline: Sequence[Record], candidate: Sequence[Record]) -> Iterator[str]:
+    """Why times of these rounds cannot be trusted, in sentences; none where they can."""
+    records = (*baseline, *candidate)
+    spoiled = [record for record in records if is_spoiled(record)]
+    if len(spoiled) > TOLERATED_SHARE * len(records):
+        of = f"of {count(len(records), 'round')}"
+        throttled = sum(record.status is Status.UNSTABLE for record in spoiled)
+        accompanied = sum(has_company(record) is True for record in spoiled)
+        if throttled:
+            yield f"the device was throttled in {throttled} {of}"
+        if accompanied:
+            yield f"another process used the device in {accompanied} {of}"
+    clocks = _clock_mhz(baseline), _clock_mhz(candidate)
+    if clocks[0] and clocks[1] and clocks[1] < LEAST_CLOCK_RATIO * clocks[0]:
+        below = percent(1 - clocks[1] / clocks[0])
+        yield (
+            f"the candidate's clock was {below} below the baseline's "
+            f"({clocks[1]:.0f} and {clocks[0]:.0f} MHz)"
+        )
+
+
+def _clock_mhz(records: Sequence[Record]) -> float | None:
+    """The middle of the multiprocessors' clocks that a side's rounds tell."""
+    states = [
+        state
+        for record in records
+        for state in record.device_state.values()
+        if isinstance(state, dict)
+    ]
+    clocks = [
+        value for state in states if isinstance(value := state.get("sm_clock_mhz"), (int, float))
+    ]
+    return median(clocks) if clocks else None

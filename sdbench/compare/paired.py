@@ -1,0 +1,150 @@
+"""An A/B job, compared: pairs of processes that were measured in turn."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from statistics import median
+
+from sdbench.analysis.wording import count
+from sdbench.compare.comparison import Comparison, Finding, Kind
+from sdbench.compare.control import control_finding, is_alarm
+from sdbench.compare.effect import ALPHA, Effect, detectable_ratio, paired_effect, pairs_needed
+from sdbench.compare.evidence import LATENCY, Evidence
+from sdbench.compare.fitness import unfitness
+from sdbench.compare.memory import memory_findings
+from sdbench.compare.pictures import picture_findings
+from sdbench.compare.precision import detectable_by_fresh_pairs
+from sdbench.compare.rows import absent_stages, missing_time, row, times_by_evidence
+from sdbench.compare.sides import installed_sides
+from sdbench.compare.status import ran, status_finding
+from sdbench.compare.suspects import (
+    evidences,
+    fresh,
+    gates_of,
+    is_suspect,
+    pairs_of,
+    screening,
+)
+from sdbench.compare.times import TimeTest, judge_times
+from sdbench.results.ab import AbInfo, AbJob
+from sdbench.suite.gates import Gates
+
+
+def compare_ab(job: AbJob, gates: Gates | None = None) -> Comparison:
+    """Compares the two sides of an A/B job, also of one that is not finished.
+
+    Args:
+        job: The job.
+        gates: Other gates than the suite's.
+    """
+    known = tuple(evidences(job, gates or gates_of(job)))
+    tests = [_time_tests(one, job.info) for one in known]
+    family = sum(test.is_in_family for some in tests for test in some)
+    tests = [[_with_detectable(test, family, job.info) for test in some] for some in tests]
+    findings, size = judge_times([test for some in tests for test in some])
+    times = times_by_evidence(findings, [len(some) for some in tests])
+    rows = tuple(
+        row(one, _findings(one, found), [other.knobs for other in known], _is_confirmed(one, job))
+        for one, found in zip(known, times, strict=True)
+    )
+    control = control_finding(job)
+    baseline, candidate = installed_sides(job)
+    return Comparison(
+        kind=Kind.PAIRED,
+        suite=str(job.baseline.info.suite.get("name", job.folder.parent.name)),
+        baseline=baseline,
+        candidate=candidate,
+        rows=rows,
+        control=control,
+        unfit=(
+            *((control.reason,) if control is not None and is_alarm(control) else ()),
+            *unfitness(job.baseline.records, job.candidate.records),
+        ),
+        incomplete=(*_incomplete(known, job.info), *absent_stages(known)),
+        family_size=size,
+        units="pairs",
+        notes=job.info.notes,
+    )
+
+
+def _is_confirmed(evidence: Evidence, job: AbJob) -> bool:
+    return bool(fresh(evidence, job.info))
+
+
+def _findings(evidence: Evidence, times: Iterable[Finding]) -> tuple[Finding, ...]:
+    return (
+        status_finding(evidence),
+        *times,
+        *memory_findings(evidence),
+        *picture_findings(evidence),
+    )
+
+
+def _time_tests(evidence: Evidence, info: AbInfo) -> list[TimeTest]:
+    """The times of a configuration; none where it ran on one side alone, as its status says."""
+    if not (ran(evidence.baseline) and ran(evidence.candidate)):
+        return []
+    numbers = fresh(evidence, info)
+    tests = [
+        _time_test(evidence, metric, numbers or screening(evidence, info), bool(numbers))
+        for metric in evidence.time_metrics or (LATENCY,)
+    ]
+    return [test for test in tests if test.margin is not None or test.effect is not None]
+
+
+def _time_test(evidence: Evidence, metric: str, numbers: Sequence[int], is_fresh: bool) -> TimeTest:
+    pairs = pairs_of(evidence, metric, numbers)
+    effect = paired_effect(pairs)
+    return TimeTest(
+        metric=metric,
+        margin=evidence.time_margin(metric),
+        baseline_s=median(before for before, _ in pairs) if pairs else None,
+        candidate_s=median(after for _, after in pairs) if pairs else None,
+        effect=effect,
+        missing=None if effect else missing_time(evidence, len(pairs), len(numbers), "pair"),
+        may_be_missing=not evidence.gates.missing,
+        can_fail=is_fresh,
+    )
+
+
+def _with_detectable(test: TimeTest, family: int, info: AbInfo) -> TimeTest:
+    """The test with what it could have seen, and how many pairs would tell more."""
+    effect, margin = test.effect, test.tested_margin
+    if effect is None:
+        return test
+    return replace(
+        test,
+        detectable_ratio=_detectable(effect, margin, family, test.can_fail, info),
+        units_needed=pairs_needed(effect, margin),
+    )
+
+
+def _detectable(effect: Effect, margin: float, family: int, is_fresh: bool, info: AbInfo) -> float:
+    """What was no suspect would have been one more test of the family."""
+    if is_fresh:
+        return detectable_ratio(effect, margin, ALPHA / max(1, family))
+    share = ALPHA / (family + 1)
+    return detectable_by_fresh_pairs(effect, margin, share, info.confirm_pairs, info.most_pairs)
+
+
+def _incomplete(known: Sequence[Evidence], info: AbInfo) -> tuple[str, ...]:
+    if info.is_finished:
+        return ()
+    cut = [one for one in known if len(screening(one, info)) < info.screen_pairs]
+    open_suspects = [
+        one
+        for one in known
+        if one not in cut
+        and len(fresh(one, info)) < info.confirm_pairs
+        and (fresh(one, info) or is_suspect(one, info))
+    ]
+    sentences = ["the job was cut off"]
+    if cut:
+        sentences.append(
+            f"pairs of the first look are missing of {len(cut)} of "
+            f"{count(len(known), 'configuration')}"
+        )
+    if open_suspects:
+        sentences.append(f"fresh pairs are missing of {count(len(open_suspects), 'suspect')}")
+    return tuple(sentences)

@@ -1,0 +1,68 @@
+"""Findings, gathered into rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from sdbench.analysis.wording import count, settings
+from sdbench.compare.comparison import Finding, Row
+from sdbench.compare.evidence import STAGE_PREFIX, Evidence, is_spoiled
+from sdbench.jsontypes import JsonValue
+from sdbench.knobs.registry import varying_knobs
+from sdbench.suite.margins import ALL_STAGES
+
+
+def row(
+    evidence: Evidence,
+    findings: tuple[Finding, ...],
+    all_knobs: Sequence[Mapping[str, JsonValue]],
+    is_confirmed: bool = False,
+) -> Row:
+    """The row of one configuration, named by what varies among ``all_knobs``."""
+    known = [knobs for knobs in all_knobs if knobs]
+    names = varying_knobs(known) if known else ()
+    return Row(
+        key=evidence.key,
+        knobs=evidence.knobs,
+        name=settings(evidence.knobs, names) if evidence.knobs else evidence.key,
+        findings=findings,
+        is_confirmed=is_confirmed,
+    )
+
+
+def times_by_evidence(
+    findings: Sequence[Finding], lengths: Sequence[int]
+) -> Iterator[Sequence[Finding]]:
+    """The findings of all times, apart again by configuration."""
+    start = 0
+    for length in lengths:
+        yield findings[start : start + length]
+        start += length
+
+
+def missing_time(evidence: Evidence, usable: int, measured: int, unit: str) -> str:
+    """Why there is no effect of a time."""
+    records = (*evidence.baseline.values(), *evidence.candidate.values())
+    spoiled = sum(is_spoiled(record) for record in records)
+    if spoiled:
+        return (
+            f"{count(spoiled, 'round')} of {len(records)} spoiled by throttling or by another "
+            f"process on the device, which leaves {count(usable, unit)}"
+        )
+    return f"{count(usable, unit)} of {measured} with a value on both sides: two are needed"
+
+
+def absent_stages(known: Sequence[Evidence]) -> Iterator[str]:
+    """Stages that a gate names and no configuration has: a name that was changed, or mistyped."""
+    gated = {
+        stage
+        for one in known
+        for stage, margin in one.gates.stages.items()
+        if margin is not None and stage != ALL_STAGES
+    }
+    found = {metric for one in known for metric in one.time_metrics}
+    if not found:
+        return
+    for stage in sorted(gated):
+        if f"{STAGE_PREFIX}{stage}" not in found:
+            yield f"no configuration has the stage {stage}, which gates.stages names"

@@ -1,0 +1,107 @@
+"""The two stages of an A/B job: a first look at everything, fresh pairs for what looks slower.
+
+The first look chooses, so it cannot decide: whoever was unlucky in it is chosen. Only pairs that
+took no part in the choice say whether a suspect is slower.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+
+from sdbench.compare.effect import Effect, paired_effect
+from sdbench.compare.evidence import ByRound, Evidence, records_by_round, time_s
+from sdbench.compare.precision import is_precise
+from sdbench.jsontypes import JsonValue
+from sdbench.results.ab import AbInfo, AbJob
+from sdbench.results.rounds import TIMED_STATUSES
+from sdbench.suite.gates import Gates
+from sdbench.suite.load import suite_from_json
+
+
+def wanted(job: AbJob) -> tuple[str, ...]:
+    """Keys (the baseline's) of the configurations that are to get two more fresh pairs."""
+    gates = gates_of(job)
+    return tuple(one.key for one in evidences(job, gates) if _wants_more(one, job.info))
+
+
+def gates_of(job: AbJob) -> Gates:
+    """The gates of the suite that a job measured."""
+    return suite_from_json(job.baseline.info.suite).gates
+
+
+def evidences(job: AbJob, gates: Gates) -> Iterator[Evidence]:
+    """What both sides have measured of each configuration, in the order of the plan."""
+    before = records_by_round(job.baseline.records)
+    after = records_by_round(job.candidate.records)
+    for key, twin in job.info.twins.items():
+        baseline, candidate = before.get(key, {}), after.get(twin, {})
+        knobs = _knobs(baseline) or _knobs(candidate)
+        yield Evidence(
+            key=key,
+            knobs=knobs,
+            gates=gates.for_knobs(knobs),
+            baseline=baseline,
+            candidate=candidate,
+            baseline_folder=job.baseline.folder,
+            candidate_folder=job.candidate.folder,
+        )
+
+
+def screening(evidence: Evidence, info: AbInfo) -> tuple[int, ...]:
+    """The pairs of the first look."""
+    return tuple(number for number in evidence.shared_rounds if number < info.screen_pairs)
+
+
+def fresh(evidence: Evidence, info: AbInfo) -> tuple[int, ...]:
+    """The pairs that came after it."""
+    return tuple(number for number in evidence.shared_rounds if number >= info.screen_pairs)
+
+
+def pairs_of(evidence: Evidence, metric: str, numbers: Sequence[int]) -> list[tuple[float, float]]:
+    """A time's values in these pairs, in seconds, of those in which both sides have one."""
+    return [
+        (before, after)
+        for number in numbers
+        if (before := time_s(evidence.baseline[number], metric)) is not None
+        and (after := time_s(evidence.candidate[number], metric)) is not None
+    ]
+
+
+def is_suspect(evidence: Evidence, info: AbInfo) -> bool:
+    """Whether a gated time's mean log-ratio was above half its margin at first look."""
+    return any(
+        effect is not None and effect.log > math.log1p(margin) / 2
+        for effect, margin in _gated(evidence, screening(evidence, info))
+    )
+
+
+def _gated(evidence: Evidence, numbers: Sequence[int]) -> Iterator[tuple[Effect | None, float]]:
+    """The effect and the margin of each gated time in these pairs."""
+    for metric in evidence.time_metrics:
+        margin = evidence.time_margin(metric)
+        if margin is not None:
+            yield paired_effect(pairs_of(evidence, metric, numbers)), margin
+
+
+def _wants_more(evidence: Evidence, info: AbInfo) -> bool:
+    if _has_failed(evidence.baseline) or _has_failed(evidence.candidate):
+        return False
+    if len(screening(evidence, info)) < info.screen_pairs:
+        return False
+    done = fresh(evidence, info)
+    if not done:
+        return is_suspect(evidence, info)
+    if len(done) < info.confirm_pairs:
+        return True
+    return len(done) < info.most_pairs and not all(
+        is_precise(effect, margin) for effect, margin in _gated(evidence, done)
+    )
+
+
+def _has_failed(records: ByRound) -> bool:
+    return any(record.status not in TIMED_STATUSES for record in records.values())
+
+
+def _knobs(records: ByRound) -> Mapping[str, JsonValue]:
+    return next((record.knobs for record in records.values()), {})

@@ -1,0 +1,54 @@
+"""A comparison as one HTML file that opens offline; it has no script and asks nothing of anyone."""
+
+from __future__ import annotations
+
+from importlib import resources
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from sdbench.compare.comparison import Comparison, Ending
+from sdbench.report.comparison_forest import forest
+from sdbench.report.comparison_view import comparison_view
+from sdbench.report.comparison_words import ARROW, unbroken, value_text
+
+_TEMPLATES = "templates"
+_STYLES = ("report.css", "hardware.css", "comparison.css")
+
+
+def comparison_html(comparison: Comparison) -> str:
+    """The page of a comparison."""
+    environment = Environment(
+        loader=PackageLoader("sdbench.report", _TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.globals["value_text"] = value_text
+    environment.filters["unbroken"] = _unbroken
+    view = comparison_view(comparison)
+    return environment.get_template("comparison.html.j2").render(
+        view=view,
+        forest=forest(view),
+        tone=_tone(comparison),
+        style=Markup("").join(map(_own_text, _STYLES)),
+    )
+
+
+def _unbroken(text: str) -> str:
+    """The text with figures that stay on one line, and an arrow that no line ends within."""
+    return unbroken(text).replace(ARROW, "→")
+
+
+def _tone(comparison: Comparison) -> str:
+    """How the answer is coloured; its words say the same."""
+    if comparison.advisory and comparison.ending is Ending.CLEAN:
+        return "advisory"
+    return comparison.ending.name.lower()
+
+
+def _own_text(name: str) -> Markup:
+    """A file of this package, which needs no escaping."""
+    folder = resources.files("sdbench.report") / _TEMPLATES
+    return Markup((folder / name).read_text(encoding="utf-8"))

@@ -1,0 +1,197 @@
+"""What an A/B job is to measure: two installations, and each configuration on both of them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from sdbench.errors import SdbenchError
+from sdbench.knobs.registry import KNOBS, describe, varying_knobs
+from sdbench.results.ab import BASELINE, CANDIDATE, CONTROL, AbInfo, Installation
+from sdbench.run.plan import load_key, plan
+from sdbench.run.session import Order
+from sdbench.suite.configuration import Configuration
+from sdbench.suite.model import Suite
+from sdbench.suite.overrides import overridden, override_all
+
+SCREEN_PAIRS, CONFIRM_PAIRS, MOST_PAIRS = 4, 8, 16
+
+SAME_SIDES = "both sides are the same: this is an A/A run"
+
+NO_CONTROL = "none"
+"""Given as a control, there is to be none."""
+
+Group = Mapping[str, tuple[Configuration, ...]]
+"""Configurations that one worker of a side measures, since one load serves them: by side, in the
+order of the plan."""
+
+
+class NoControl(SdbenchError):
+    """The words for the control fit no configuration."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AbOrder:
+    """What the user asked for.
+
+    Attributes:
+        suite: The suite, without what a side replaces in it.
+        configurations: What it stands for.
+        baseline: One side, with the knobs that it replaces.
+        candidate: The other.
+        results: Folder that holds all results.
+        control: The configuration that the baseline measures against itself; None without one.
+        device: Word for the device.
+        trust_remote_code: Whether models' own code may run.
+        screen_pairs: Pairs of the first look at every configuration.
+        confirm_pairs: Fresh pairs that a suspect gets at least.
+        most_pairs: Fresh pairs that a suspect gets at most.
+        ignores_problems: Whether to measure also where the device is not fit for it.
+        notes: Remarks for the reader.
+        command_line: What the user wrote, for reading, without secrets.
+    """
+
+    suite: Suite
+    configurations: Sequence[Configuration]
+    baseline: Installation
+    candidate: Installation
+    results: Path
+    control: Configuration | None = None
+    device: str = "auto"
+    trust_remote_code: bool = False
+    screen_pairs: int = SCREEN_PAIRS
+    confirm_pairs: int = CONFIRM_PAIRS
+    most_pairs: int = MOST_PAIRS
+    ignores_problems: bool = False
+    notes: tuple[str, ...] = ()
+    command_line: tuple[str, ...] = ()
+
+
+class AbPlan:
+    """The configurations of both sides, and who measures which.
+
+    Args:
+        order: What the user asked for.
+    """
+
+    def __init__(self, order: AbOrder) -> None:
+        planned = override_all(order.configurations, order.baseline.overrides)
+        twins = override_all(order.configurations, order.candidate.overrides)
+        twin_of = {one.key: twin for one, twin in zip(planned, twins, strict=True)}
+        self._order = order
+        self._baseline = plan(planned)
+        self._twins = {one.key: twin_of[one.key] for one in self._baseline}
+        self.control: Configuration | None = None
+        if order.control is not None:
+            (self.control,) = override_all([order.control], order.baseline.overrides)
+
+    @property
+    def twins(self) -> dict[str, str]:
+        """The candidate's keys by the baseline's, in the order of the plan."""
+        return {key: twin.key for key, twin in self._twins.items()}
+
+    @property
+    def sides(self) -> tuple[str, ...]:
+        """Both sides, and the control where there is one."""
+        return (BASELINE, CANDIDATE) if self.control is None else (BASELINE, CANDIDATE, CONTROL)
+
+    def configurations(self, side: str) -> tuple[Configuration, ...]:
+        """What a side measures, in the order of the plan."""
+        if side == CONTROL:
+            return () if self.control is None else (self.control,)
+        return tuple(self._twins.values()) if side == CANDIDATE else self._baseline
+
+    def order(self, side: str) -> Order:
+        """What a run of this side alone would be asked for."""
+        order = self._order
+        overrides = (order.candidate if side == CANDIDATE else order.baseline).overrides
+        return Order(
+            suite=overridden(order.suite, overrides),
+            configurations=self.configurations(side),
+            results=order.results,
+            device=_absolute(order.device),
+            trust_remote_code=order.trust_remote_code,
+            command_line=order.command_line,
+        )
+
+    def groups(self, keys: Collection[str], *, with_control: bool) -> list[Group]:
+        """Who measures what for one more pair of these configurations, a group for each load.
+
+        Args:
+            keys: The baseline's keys of the configurations.
+            with_control: Whether the control is measured too, also where its configuration is not
+                among them: then by the baseline and the control alone.
+        """
+        control = self.control if with_control else None
+        by_load: dict[str, list[Configuration]] = {}
+        for one in self._baseline:
+            if one.key in keys or one == control:
+                by_load.setdefault(load_key(one), []).append(one)
+        return [
+            {
+                BASELINE: tuple(members),
+                CANDIDATE: tuple(self._twins[one.key] for one in members if one.key in keys),
+                CONTROL: tuple(one for one in members if one == control),
+            }
+            for members in by_load.values()
+        ]
+
+    def info(self, *, is_finished: bool, notes: tuple[str, ...]) -> AbInfo:
+        """What is stored of the job, with remarks for the reader."""
+        order = self._order
+        return AbInfo(
+            baseline=order.baseline,
+            candidate=order.candidate,
+            twins=self.twins,
+            screen_pairs=order.screen_pairs,
+            confirm_pairs=order.confirm_pairs,
+            most_pairs=order.most_pairs,
+            control_key=None if self.control is None else self.control.key,
+            notes=notes,
+            is_finished=is_finished,
+        )
+
+
+def _absolute(device: str) -> str:
+    """The word for a device; a script's path as workers elsewhere need it."""
+    kind, colon, path = device.partition(":")
+    return f"{kind}:{Path(path).absolute()}" if kind == "scripted" and colon else device
+
+
+def are_the_same(baseline: Installation, candidate: Installation) -> bool:
+    """Whether nothing tells two sides apart, as far as versions and commits tell."""
+    return all(
+        getattr(baseline, name) == getattr(candidate, name)
+        for name in ("python", "packages", "variables", "overrides")
+    )
+
+
+def chosen_control(
+    configurations: Sequence[Configuration], words: str | None
+) -> Configuration | None:
+    """The configuration that the user's words name, the first one of the plan where none are given.
+
+    Args:
+        configurations: What the suite stands for.
+        words: Settings as they are printed, ``steps 4, dtype fp16``, or a configuration's key;
+            None for the first, and ``none`` for no control.
+
+    Raises:
+        NoControl: No configuration has these settings.
+    """
+    planned = plan(configurations)
+    if words is None:
+        return planned[0]
+    if words == NO_CONTROL:
+        return None
+    parts = [" ".join(part.replace("=", " ").split()) for part in words.split(",")]
+    for one in planned:
+        settings = {f"{name} {KNOBS[name].text(value)}" for name, value in one.knobs.items()}
+        if one.key == words or settings.issuperset(parts):
+            return one
+    example = describe(planned[0].knobs, varying_knobs([one.knobs for one in planned]) or None)
+    raise NoControl(
+        f"no configuration of the suite is {words!r}; write its settings as `sdbench show` prints "
+        f"them, such as {example!r}, or {NO_CONTROL}"
+    )
