@@ -32,7 +32,7 @@ from sdbench.results.ab import AB_FILE, read_ab_job
 from sdbench.units import MIB
 
 PLANTED = Path(__file__).with_name("planted")
-RECORDS = Path("detection.jsonl")
+RECORDS = Path("build/detection.jsonl")
 
 UNCHANGED = 4
 """Configurations that nothing is planted into; one of them is the control, too."""
@@ -48,7 +48,7 @@ fixed: {{scheduler: euler, steps: {steps}, height: {pixels}, width: {pixels}, th
 axes:
   guidance_scale: {scales}
 measure:
-  {{warmup: 2, max_warmup: 2, min_samples: {samples}, max_samples: {samples}, default: off}}
+  {{warmup: 1, max_warmup: 2, min_samples: {samples}, max_samples: {samples}, default: off}}
 fidelity: off
 gates: {{latency: 2%}}
 """
@@ -204,7 +204,8 @@ def table(jobs: Sequence[dict[str, object]]) -> list[str]:
         print(f"{label:24}{ratio - 1:+9.1%}", end="")
         print("".join(f"{shares[one]:11.0%}" for one in VERDICTS), end="")
         print(f"{more:11.0%}{fmean(row.pairs for row in found):7.1f}", end="")
-        print(f"{median(row.detectable_ratio for row in found) - 1:+12.1%}")
+        detectable = median(row.detectable_ratio for row in found) - 1
+        print(f"{detectable:+12.1%}" if detectable < 1 else f"{'> 100%':>12}")
         if found[0].kind == "none" and max(shares[Verdict.SLOWER], more) > FALSE_RED:
             missed.append(f"{label}: false red {max(shares[Verdict.SLOWER], more):.1%}")
         if found[0].share == max(SHARES) and shares[Verdict.SLOWER] < CAUGHT:
@@ -243,6 +244,7 @@ def main() -> int:
         parser.error(f"{arguments.records} exists: go on with --resume, or remove it")
     lines = arguments.records.read_text().splitlines() if arguments.records.exists() else []
     jobs = [json.loads(line) for line in lines]
+    arguments.records.parent.mkdir(parents=True, exist_ok=True)
     while len(jobs) < arguments.repetitions and not arguments.table:
         jobs.append(repetition(arguments))
         with arguments.records.open("a") as file:

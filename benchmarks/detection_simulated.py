@@ -4,8 +4,8 @@
 
 The controller's real loop measures, the real comparison decides; only the machine, its clock and
 what is slower are simulated (`simulated_machine.py` holds the noise that is assumed). Exit code 1
-where the goals are missed: false red in at most 1 % of A/A jobs, +10 % caught in at least 95 %, and
-95 % intervals that hold the truth in 93 to 97 %.
+where the goals are missed: false red in at most 1 % of A/A jobs (2.5 % of stored runs with the
+default spread), +10 % caught in at least 95 %, 95 % intervals that hold the truth in 93 to 97 %.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from naive_methods import NAIVE, naive
 from simulated_machine import NOISES, job, run, slower, suite
 
 from sdbench.compare.comparison import Comparison, Ending
-from sdbench.compare.effect import Effect, paired_effect
+from sdbench.compare.effect import ALPHA, Effect, paired_effect
 from sdbench.compare.stored import compare_runs
 from sdbench.compare.suspects import evidences, gates_of, pairs_of, screening
 from sdbench.compare.verdict import Verdict
@@ -253,8 +253,8 @@ class Bench:
                 caught = share(one.rows[-1].verdict is Verdict.SLOWER for one in jobs)
                 held = share(row.holds for one in jobs for row in one.rows)
                 print(f"{spread:25.0%}{assumed:9.0%}{red:19.2%}{caught:15.1%}{held:12.1%}")
-                if assumed >= spread:
-                    self.goal(red <= FALSE_RED, f"{name}, stored: false red {red:.2%}")
+                if assumed == suite().gates.between_runs:
+                    self.goal(red <= ALPHA, f"{name}, stored: false red {red:.2%}")
 
     def naive(self, name: str, noise: Noise) -> None:
         """What other methods make of one build against itself."""

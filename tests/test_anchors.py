@@ -14,9 +14,9 @@ import factories
 import pytest
 from ab_jobs import processes, stored
 from click.testing import CliRunner
-from sdbench.cli.compare import compare
 
 import sdbench
+from sdbench.cli.compare import compare
 from sdbench.compare.stored import compare_runs
 from sdbench.compare.verdict import Verdict
 from sdbench.measure.throttling import accepted_samples

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import importlib
 import json
+import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from statistics import median
 from typing import Any
 
 import pytest
-import tiny_pipelines  # torch and what the plugin imports stay when a session inside ends
+import tiny_pipelines
 
 from sdbench.results.record import Status
 from sdbench.results.store import Run, find_runs, read_run
+from sdbench.run.environment import worker_environment
+from sdbench.run.fork_launch import ForkServerLauncher
 
 pytest_plugins = ("pytester",)
 
@@ -52,6 +56,11 @@ def pipe():
 {tests}
 """
 
+IMPORTED = """
+sdbench.testing.suite_plugin sdbench.testing.check_plugin sdbench.tuning.applying
+sdbench.tuning.local_worker sdbench.devices.cpu scipy.special
+""".split()
+
 Session = Callable[..., pytest.RunResult]
 Write = Callable[..., None]
 
@@ -67,10 +76,42 @@ def script(pytester: pytest.Pytester) -> Write:
     return write
 
 
+class KeptLauncher(ForkServerLauncher):
+    """Starts workers for the scripted device; its server outlives sessions and saves imports."""
+
+    def close(self) -> None:
+        pass
+
+
+@pytest.fixture(scope="module", autouse=True)
+def imported() -> None:
+    """What a session inside imports it takes along when it ends; numpy and torch cannot come back.
+
+    A pipeline of diffusers imports its parts only when it is made.
+    """
+    for name in IMPORTED:
+        importlib.import_module(name)
+    tiny_pipelines.shared()
+
+
+@pytest.fixture(scope="module")
+def launcher() -> Iterator[KeptLauncher]:
+    modules = ("sdbench.run.worker", "sdbench.devices.scripted", "sdbench.pipelines.simulated")
+    kept = KeptLauncher(worker_environment(os.environ), modules)
+    yield kept
+    ForkServerLauncher.close(kept)
+
+
 @pytest.fixture
-def session(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, script: Write) -> Session:
+def session(
+    pytester: pytest.Pytester,
+    monkeypatch: pytest.MonkeyPatch,
+    script: Write,
+    launcher: KeptLauncher,
+) -> Session:
     """A session of pytest in a folder with a suite, a script for the device, and no tests."""
     monkeypatch.delenv("PYTEST_XDIST_WORKER", raising=False)
+    monkeypatch.setattr("sdbench.testing.suite_run.launcher_for", lambda *_: launcher)
     pytester.makeconftest(CONFTEST)
     (pytester.path / "suites").mkdir()
     write_suite(pytester)
@@ -83,11 +124,11 @@ def session(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, script: 
 
 
 @pytest.fixture
-def measure(session: Session) -> Session:
+def measure(session: Session, pytester: pytest.Pytester) -> Session:
     """A session that measures the suite."""
 
     def run(*arguments: str) -> pytest.RunResult:
-        device = "--sdbench-device=scripted:device.json"
+        device = f"--sdbench-device=scripted:{pytester.path / 'device.json'}"
         return session("--sdbench", "suites/ci.yaml", device, *arguments)
 
     return run

@@ -77,15 +77,21 @@ def _plant_block(module: ModuleType, planted: Any) -> None:
 
 
 def _plant_copy(module: ModuleType, planted: Any) -> None:
-    import torch
     from planted import COPY
 
     original = module.AutoencoderKL.decode
-    source = torch.zeros(_COPIED_BYTES, dtype=torch.uint8)
-    target = torch.zeros_like(source)
+
+    @functools.cache
+    def tensors() -> tuple[Any, Any]:
+        """Made when a call needs them: torch's threads would not survive the fork of a worker."""
+        import torch
+
+        source = torch.zeros(_COPIED_BYTES, dtype=torch.uint8)
+        return source, torch.zeros_like(source)
 
     @functools.wraps(original)
     def decode(self: Any, *args: Any, **kwargs: Any) -> Any:
+        source, target = tensors()
         planted.visit(COPY, lambda: target.copy_(source))
         return original(self, *args, **kwargs)
 

@@ -14,7 +14,8 @@ from typing import Any
 import click
 
 from sdbench.cli.arguments import MAX_CONFIGURATIONS, SUITE, TRUST_REMOTE_CODE
-from sdbench.cli.comparison_output import comparison_options, conclude
+from sdbench.cli.comparison_output import EXIT_CODES, comparison_options, conclude
+from sdbench.results.ab import CONFIRM_PAIRS, MOST_PAIRS, SCREEN_PAIRS
 
 _INCOMPLETE = 3
 
@@ -83,8 +84,7 @@ def _pairs_option(name: str, default: int, help_text: str) -> Callable[[Any], An
 
 @click.command(
     epilog="Example: sdbench ab suites/ci.yaml --baseline venvs/main --candidate venvs/change. "
-    "Exit codes: 0 no regression, 1 a regression, 2 wrong usage, 3 something is missing or went "
-    "wrong, 4 the device is not fit to measure on."
+    f"{EXIT_CODES}"
 )
 @SUITE
 @_side_options("baseline")
@@ -95,9 +95,13 @@ def _pairs_option(name: str, default: int, help_text: str) -> Callable[[Any], An
     help="The configuration that the baseline measures against itself, such as 'steps 4, dtype "
     "fp16'; by default the first of the plan.",
 )
-@_pairs_option("--pairs", 4, "Pairs of workers for the first look at every configuration.")
-@_pairs_option("--confirm-pairs", 8, "Fresh pairs for what looks slower; only these decide.")
-@_pairs_option("--most-pairs", 16, "Fresh pairs at most, where 8 do not tell.")
+@_pairs_option(
+    "--pairs", SCREEN_PAIRS, "Pairs of workers for the first look at every configuration."
+)
+@_pairs_option(
+    "--confirm-pairs", CONFIRM_PAIRS, "Fresh pairs for what looks slower; only these decide."
+)
+@_pairs_option("--most-pairs", MOST_PAIRS, "Fresh pairs at most, where those do not tell.")
 @click.option(
     "--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1, or scripted:FILE."
 )

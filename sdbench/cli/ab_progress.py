@@ -122,8 +122,8 @@ def _changes(ratios: Sequence[float]) -> str:
 
 
 def _percent(ratio: float) -> str:
-    percent = round(100 * (ratio - 1), 1) or 0.0  # no minus before a zero
-    return f"{percent:+.1f} %"
+    percent = round(100 * (ratio - 1), 1)
+    return f"{percent:+.1f} %" if percent else "0.0 %"
 
 
 @contextmanager

@@ -25,6 +25,9 @@ from sdbench.results.store import Run, RunFolderError, read_run
 AB_FILE = "ab.json"
 BASELINE, CANDIDATE, CONTROL = "baseline", "candidate", "control"
 
+SCREEN_PAIRS, CONFIRM_PAIRS, MOST_PAIRS = 4, 8, 16
+"""Pairs of the first look, and fresh pairs of a suspect at least and at most, unless told."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Installation:

@@ -8,14 +8,21 @@ from pathlib import Path
 
 from sdbench.errors import SdbenchError
 from sdbench.knobs.registry import KNOBS, describe, varying_knobs
-from sdbench.results.ab import BASELINE, CANDIDATE, CONTROL, AbInfo, Installation
+from sdbench.results.ab import (
+    BASELINE,
+    CANDIDATE,
+    CONFIRM_PAIRS,
+    CONTROL,
+    MOST_PAIRS,
+    SCREEN_PAIRS,
+    AbInfo,
+    Installation,
+)
 from sdbench.run.plan import load_key, plan
 from sdbench.run.session import Order
 from sdbench.suite.configuration import Configuration
 from sdbench.suite.model import Suite
 from sdbench.suite.overrides import overridden, override_all
-
-SCREEN_PAIRS, CONFIRM_PAIRS, MOST_PAIRS = 4, 8, 16
 
 SAME_SIDES = "both sides are the same: this is an A/A run"
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from sdbench.jsontypes import canonical_json
+from sdbench.jsontypes import JsonValue, canonical_json
 from sdbench.knobs.base import PICTURE_EFFECTS, Effect
 from sdbench.knobs.pipeline import has_random_weights
 from sdbench.knobs.registry import KNOBS
@@ -127,7 +127,7 @@ class Judge:
             "drawn once and kept"
         )
         content = configuration.effect_part(Effect.CONTENT)
-        content["scheduler"] = protocol.reference_scheduler
+        content |= {"scheduler": protocol.reference_scheduler, **_threads(configuration)}
         found = []
         for count in (steps, 2 * steps):
             drawn = self._drawings.plain(
@@ -160,7 +160,7 @@ class Judge:
     def _twin(self, configuration: Configuration, protocol: FidelityProtocol) -> Path | str:
         """What the same sampler draws in fp32 with every saving off, or why it is not there."""
         values = configuration.effect_part(Effect.CONTENT, Effect.SAMPLER)
-        plain = Configuration.of(values)
+        plain = Configuration.of({**values, **_threads(configuration)})
         if plain.key not in self._twins:
             drawn = self._drawings.plain(plain, subjects(protocol, self._inputs, configuration))
             self._twins[plain.key] = Path(drawn.path) if drawn.path else _reason(drawn)
@@ -193,6 +193,14 @@ class Judge:
             replace(fidelity, pictures=pictures, measured_with=configuration.key),
             remarks(drawing, fidelity),
         )
+
+
+def _threads(configuration: Configuration) -> dict[str, JsonValue]:
+    """The threads to draw with: the configuration's, since more than a machine has free are slow.
+
+    On two cores that others used too, a picture took ten times as long with two threads as with one.
+    """
+    return {"threads": configuration.knobs["threads"]}
 
 
 def _reason(drawn: Drawn) -> str:

@@ -139,8 +139,7 @@ def test_limits_tell_the_control_the_family_and_what_seen_means() -> None:
         "Slowdowns from 3.4 % on would have been seen in every configuration.",
         "Seen means: called a regression in 80 % of such jobs.",
         "2 tests of times share one chance of a false alarm, of 2.5 %.",
-        "The baseline against itself, as a control: SAME, latency +0.1 % (-0.5 to 0.7 %), 8 "
-        "pairs.",
+        "The baseline against itself, as a control: SAME, latency +0.1 % (-0.5 to 0.7 %), 8 pairs.",
     )
     assert any("no control" in text.lower() for text in limits(ready.clean(control=None)))
     assert any("`sdbench ab`" in text for text in limits(ready.advisory()))

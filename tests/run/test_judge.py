@@ -14,7 +14,9 @@ from sdbench.pipelines.tiny import build_pipeline
 from sdbench.results.fidelity import Subject
 from sdbench.results.record import Record, Status
 from sdbench.results.store import Run, read_run
+from sdbench.run.controller import Controller
 from sdbench.run.drawings import LEAST_PICTURES, OTHER_PROMPTS
+from sdbench.run.messages import Draw, Drawn
 from sdbench.run.session import Order, run_suite
 from sdbench.suite.expand import configurations
 from sdbench.suite.load import load_suite
@@ -347,3 +349,20 @@ def test_a_reference_in_the_trap_is_refused(
         assert record.fidelity.score is None
         assert "the sampler begins at timestep 901" in str(record.fidelity.reason)
     assert any("the reference is unfit" in note for note in recorder.notes)
+
+
+def test_whatever_is_drawn_is_drawn_with_the_threads_of_its_configuration(
+    judged: Callable[..., Run], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """More threads than a crowded machine has free made a picture ten times as slow."""
+    seen = []
+    draw = Controller.draw
+
+    def remember(self: Controller, command: Draw, *rest: Any) -> Drawn:
+        seen.append((command.is_reference, command.knobs["threads"]))
+        return draw(self, command, *rest)
+
+    monkeypatch.setattr(Controller, "draw", remember)
+    judged(SWEEP.replace("axes:", "fixed: {threads: 1}\naxes:"))
+    assert {threads for _, threads in seen} == {1}
+    assert {is_reference for is_reference, _ in seen} == {True, False}
