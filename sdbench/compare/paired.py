@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from statistics import median
 
 from sdbench.analysis.wording import count
-from sdbench.compare.comparison import Comparison, Finding, Kind
+from sdbench.compare.comparison import Comparison, Kind
 from sdbench.compare.control import control_finding, is_alarm
 from sdbench.compare.effect import ALPHA, Effect, detectable_ratio, paired_effect, pairs_needed
 from sdbench.compare.evidence import LATENCY, Evidence
 from sdbench.compare.fitness import unfitness
-from sdbench.compare.memory import memory_findings
-from sdbench.compare.pictures import picture_findings
 from sdbench.compare.precision import detectable_by_fresh_pairs
-from sdbench.compare.rows import absent_stages, missing_time, row, times_by_evidence
+from sdbench.compare.rows import (
+    absent_stages,
+    findings_of,
+    missing_time,
+    row,
+    times_by_evidence,
+)
 from sdbench.compare.sides import installed_sides
-from sdbench.compare.status import ran, status_finding
+from sdbench.compare.status import ran
 from sdbench.compare.suspects import (
     evidences,
     fresh,
@@ -45,7 +49,7 @@ def compare_ab(job: AbJob, gates: Gates | None = None) -> Comparison:
     findings, size = judge_times([test for some in tests for test in some])
     times = times_by_evidence(findings, [len(some) for some in tests])
     rows = tuple(
-        row(one, _findings(one, found), [other.knobs for other in known], _is_confirmed(one, job))
+        row(one, findings_of(one, found), [other.knobs for other in known], _is_confirmed(one, job))
         for one, found in zip(known, times, strict=True)
     )
     control = control_finding(job)
@@ -70,15 +74,6 @@ def compare_ab(job: AbJob, gates: Gates | None = None) -> Comparison:
 
 def _is_confirmed(evidence: Evidence, job: AbJob) -> bool:
     return bool(fresh(evidence, job.info))
-
-
-def _findings(evidence: Evidence, times: Iterable[Finding]) -> tuple[Finding, ...]:
-    return (
-        status_finding(evidence),
-        *times,
-        *memory_findings(evidence),
-        *picture_findings(evidence),
-    )
 
 
 def _time_tests(evidence: Evidence, info: AbInfo) -> list[TimeTest]:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from sdbench.analysis.wording import count, settings
 from sdbench.compare.comparison import Finding, Row
 from sdbench.compare.evidence import STAGE_PREFIX, Evidence, is_spoiled
+from sdbench.compare.memory import memory_findings
+from sdbench.compare.pictures import picture_findings
+from sdbench.compare.status import ran, status_finding
 from sdbench.jsontypes import JsonValue
 from sdbench.knobs.registry import varying_knobs
 from sdbench.suite.margins import ALL_STAGES
@@ -28,6 +31,14 @@ def row(
         findings=findings,
         is_confirmed=is_confirmed,
     )
+
+
+def findings_of(evidence: Evidence, times: Iterable[Finding]) -> tuple[Finding, ...]:
+    """What is found of a configuration; its status alone where it did not run on both sides."""
+    status = status_finding(evidence)
+    if not (ran(evidence.baseline) and ran(evidence.candidate)):
+        return (status,)
+    return (status, *times, *memory_findings(evidence), *picture_findings(evidence))
 
 
 def times_by_evidence(

@@ -13,11 +13,15 @@ from sdbench.compare.conditions import other_conditions
 from sdbench.compare.effect import ALPHA, detectable_ratio, unpaired_effect
 from sdbench.compare.evidence import LATENCY, ByRound, Evidence, records_by_round, time_s
 from sdbench.compare.fitness import unfitness
-from sdbench.compare.memory import memory_findings
-from sdbench.compare.pictures import picture_findings
-from sdbench.compare.rows import absent_stages, missing_time, row, times_by_evidence
+from sdbench.compare.rows import (
+    absent_stages,
+    findings_of,
+    missing_time,
+    row,
+    times_by_evidence,
+)
 from sdbench.compare.sides import stored_sides
-from sdbench.compare.status import ran, status_finding
+from sdbench.compare.status import ran
 from sdbench.compare.times import TimeTest, judge_times
 from sdbench.compare.verdict import Verdict
 from sdbench.compare.wording import percent
@@ -53,7 +57,7 @@ def compare_runs(
     rows = []
     for one in known:
         alone = _presence(one, baseline, candidate)
-        found = (alone,) if alone else _findings(one, next(times))
+        found = (alone,) if alone else findings_of(one, next(times))
         rows.append(row(one, found, all_knobs))
     before, after = stored_sides(baseline, candidate)
     return Comparison(
@@ -106,7 +110,7 @@ def compare_records(
     )
     tests = [_with_detectable(test, ALPHA / family_size) for test in _time_tests(evidence)]
     times, _ = judge_times(tests, family_size)
-    return row(evidence, _findings(evidence, times), [knobs])
+    return row(evidence, findings_of(evidence, times), [knobs])
 
 
 def _evidences(baseline: Run, candidate: Run, gates: Gates) -> tuple[Evidence, ...]:
@@ -147,15 +151,6 @@ def _presence(evidence: Evidence, baseline: Run, candidate: Run) -> Finding | No
         verdict=Verdict.GONE if is_old else Verdict.NEW,
         reason=reason,
         is_gated=evidence.gates.missing,
-    )
-
-
-def _findings(evidence: Evidence, times: Sequence[Finding]) -> tuple[Finding, ...]:
-    return (
-        status_finding(evidence),
-        *times,
-        *memory_findings(evidence),
-        *picture_findings(evidence),
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import Enum
 
 from sdbench.compare.comparison import Finding, Row
@@ -70,8 +70,6 @@ def outcome_against(
         advisory: Why a change can fail nothing; data that is missing fails all the same.
     """
     status = row.finding(_STATUS)
-    if status is not None and not _ran_on_both(status, record):
-        row = replace(row, findings=(status,))
     failing = [one for one in row.findings if not advisory and one.fails]
     if gates.missing:
         failing += [one for one in row.findings if one.is_gated and _is_missing(one)]
@@ -93,12 +91,6 @@ def outcome_against(
 def _detectable(row: Row) -> float | None:
     latency = row.finding(LATENCY)
     return latency.detectable_ratio if latency and latency.is_gated else None
-
-
-def _ran_on_both(status: Finding, record: Record) -> bool:
-    """Whether there are figures to compare: what ran out of memory before has none."""
-    ran_before = status.verdict not in (Verdict.FIXED, Verdict.MISSING)
-    return ran_before and record.status in TIMED_STATUSES
 
 
 def _is_missing(finding: Finding) -> bool:

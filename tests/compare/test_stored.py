@@ -142,6 +142,26 @@ def test_a_peak_that_one_side_lacks_is_missing_with_the_reason(tmp_path: Path) -
     assert comparison.exit_code == 3
 
 
+@pytest.mark.parametrize(
+    ("after", "verdict"),
+    [
+        (Status.OOM, Verdict.SAME),
+        (Status.OK, Verdict.FIXED),
+        (Status.ERROR, Verdict.AMBIGUOUS),
+    ],
+)
+def test_what_never_ran_on_a_side_has_a_status_alone(
+    tmp_path: Path, after: Status, verdict: Verdict
+) -> None:
+    failing = factories.record(status=Status.OOM)
+    comparison = compare_runs(
+        stored(tmp_path, [failing]), stored(tmp_path, [factories.record(status=after)])
+    )
+    (finding,) = comparison.rows[0].findings
+    assert (finding.metric, finding.verdict) == ("status", verdict)
+    assert comparison.exit_code == 0
+
+
 def test_the_clock_of_the_candidate_must_not_lie_below_the_baselines(tmp_path: Path) -> None:
     def at(clock_mhz: int) -> list[factories.Record]:
         state = {"before": {"sm_clock_mhz": clock_mhz}, "after": {"sm_clock_mhz": clock_mhz}}
