@@ -9,7 +9,7 @@ from statistics import median
 from sdbench.analysis.wording import count
 from sdbench.compare.comparison import Comparison, Kind
 from sdbench.compare.control import control_finding, is_alarm
-from sdbench.compare.effect import ALPHA, Effect, detectable_ratio, paired_effect, pairs_needed
+from sdbench.compare.effect import ALPHA, Effect, detectable_ratio, pairs_needed
 from sdbench.compare.evidence import LATENCY, Evidence
 from sdbench.compare.fitness import unfitness
 from sdbench.compare.precision import detectable_by_fresh_pairs
@@ -25,9 +25,11 @@ from sdbench.compare.status import ran
 from sdbench.compare.suspects import (
     evidences,
     fresh,
+    fresh_effect,
     gates_of,
     is_suspect,
     pairs_of,
+    screened_effect,
     screening,
 )
 from sdbench.compare.times import TimeTest, judge_times
@@ -80,17 +82,15 @@ def _time_tests(evidence: Evidence, info: AbInfo) -> list[TimeTest]:
     """The times of a configuration; none where it ran on one side alone, as its status says."""
     if not (ran(evidence.baseline) and ran(evidence.candidate)):
         return []
-    numbers = fresh(evidence, info)
-    tests = [
-        _time_test(evidence, metric, numbers or screening(evidence, info), bool(numbers))
-        for metric in evidence.time_metrics or (LATENCY,)
-    ]
+    tests = [_time_test(evidence, metric, info) for metric in evidence.time_metrics or (LATENCY,)]
     return [test for test in tests if test.margin is not None or test.effect is not None]
 
 
-def _time_test(evidence: Evidence, metric: str, numbers: Sequence[int], is_fresh: bool) -> TimeTest:
+def _time_test(evidence: Evidence, metric: str, info: AbInfo) -> TimeTest:
+    is_fresh = bool(fresh(evidence, info))
+    numbers = fresh(evidence, info) or screening(evidence, info)
+    effect = (fresh_effect if is_fresh else screened_effect)(evidence, metric, info)
     pairs = pairs_of(evidence, metric, numbers)
-    effect = paired_effect(pairs)
     return TimeTest(
         metric=metric,
         margin=evidence.time_margin(metric),

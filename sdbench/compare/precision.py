@@ -32,7 +32,7 @@ def detectable_by_fresh_pairs(
     """
     spread = screened.log_error * math.sqrt(screened.units)
     count = least
-    while count < most and half_width_of(spread, count) > math.log1p(margin):
+    while count < most and half_width_of(spread, count, least - 1) > math.log1p(margin):
         count += 2
     fresh = Effect(
         ratio=1.0,
@@ -40,6 +40,6 @@ def detectable_by_fresh_pairs(
         high=1.0,
         units=count,
         log_error=spread / math.sqrt(count),
-        degrees=count - 1,
+        degrees=least - 1,
     )
     return detectable_ratio(fresh, margin, alpha)

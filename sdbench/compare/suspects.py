@@ -68,20 +68,32 @@ def pairs_of(evidence: Evidence, metric: str, numbers: Sequence[int]) -> list[tu
     ]
 
 
+def fresh_effect(evidence: Evidence, metric: str, info: AbInfo) -> Effect | None:
+    """The effect on a time in fresh pairs, whose number hangs on what they showed."""
+    found = pairs_of(evidence, metric, fresh(evidence, info))
+    return paired_effect(found, most_degrees=info.confirm_pairs - 1)
+
+
+def screened_effect(evidence: Evidence, metric: str, info: AbInfo) -> Effect | None:
+    """The effect on a time in the pairs of the first look."""
+    return paired_effect(pairs_of(evidence, metric, screening(evidence, info)))
+
+
 def is_suspect(evidence: Evidence, info: AbInfo) -> bool:
     """Whether a gated time's mean log-ratio was above half its margin at first look."""
     return any(
-        effect is not None and effect.log > math.log1p(margin) / 2
-        for effect, margin in _gated(evidence, screening(evidence, info))
+        effect.log > math.log1p(margin) / 2
+        for metric, margin in _gated(evidence)
+        if (effect := screened_effect(evidence, metric, info)) is not None
     )
 
 
-def _gated(evidence: Evidence, numbers: Sequence[int]) -> Iterator[tuple[Effect | None, float]]:
-    """The effect and the margin of each gated time in these pairs."""
+def _gated(evidence: Evidence) -> Iterator[tuple[str, float]]:
+    """Each gated time with its margin."""
     for metric in evidence.time_metrics:
         margin = evidence.time_margin(metric)
         if margin is not None:
-            yield paired_effect(pairs_of(evidence, metric, numbers)), margin
+            yield metric, margin
 
 
 def _wants_more(evidence: Evidence, info: AbInfo) -> bool:
@@ -95,7 +107,8 @@ def _wants_more(evidence: Evidence, info: AbInfo) -> bool:
     if len(done) < info.confirm_pairs:
         return True
     return len(done) < info.most_pairs and not all(
-        is_precise(effect, margin) for effect, margin in _gated(evidence, done)
+        is_precise(fresh_effect(evidence, metric, info), margin)
+        for metric, margin in _gated(evidence)
     )
 
 
