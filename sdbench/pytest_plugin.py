@@ -59,11 +59,24 @@ def pytest_configure(config: pytest.Config) -> None:
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Has pytest-benchmark count the tests that use the fixture among its own."""
-    using = [item for item in items if _FIXTURE in getattr(item, "fixturenames", ())]
+    using = [item for item in items if _is_used_by(item)]
     if using:
         from sdbench.testing.check_plugin import begin
 
         begin(config, using)
+
+
+def _is_used_by(item: pytest.Item) -> bool:
+    """Whether an item uses this fixture, and not one of its project's own of the same name."""
+    if _FIXTURE not in getattr(item, "fixturenames", ()):
+        return False
+    known = getattr(item, "_fixtureinfo").name2fixturedefs  # noqa: B009 (pytest tells it nowhere else)
+    for definition in reversed(known.get(_FIXTURE, ())):
+        if definition.func.__module__ == __name__:
+            return True
+        if _FIXTURE not in definition.argnames:  # it replaces those before it
+            return False
+    return False
 
 
 @pytest.fixture(name=_FIXTURE)

@@ -100,6 +100,7 @@ def run_ab(
                 )
                 for name in job_plan.sides
             }
+            _import_side_by_side(sides.values())
             readies = {name: sides[name].ready() for name in (BASELINE, CANDIDATE)}
             _require_one_device(readies[BASELINE], readies[CANDIDATE])
             found = tuple(problems(readies[BASELINE].torch_device))
@@ -137,6 +138,19 @@ def _require_one_device(baseline: Ready, candidate: Ready) -> None:
             f"{candidate.device}; both must see the same one (CUDA_VISIBLE_DEVICES, and a torch "
             "that is built for it)"
         )
+
+
+def _import_side_by_side(sides: Iterable[AbSide]) -> None:
+    """Has what workers are forked from import what it forks, before anything is timed.
+
+    Raises:
+        CannotStart: One could not.
+    """
+    importing = tuple(sides)
+    for side in importing:
+        side.begin_server()
+    for side in importing:
+        side.await_server()
 
 
 class _Measuring:
@@ -196,7 +210,11 @@ class _Measuring:
     def _pair(self, number: int, keys: Sequence[str], kind: StageKind) -> None:
         """One round of each of these configurations on both sides, and of the control."""
         records: dict[str, dict[str, Record]] = {name: {} for name in TURNS}
-        for group in self._plan.groups(self._left(keys), with_control=self._has_control):
+        groups = self._plan.groups(self._left(keys), with_control=self._has_control)
+        _import_side_by_side(
+            side for name, side in self._sides.items() if any(group[name] for group in groups)
+        )
+        for group in groups:
             for name in TURNS if number % 2 == 0 else reversed(TURNS):
                 if group[name]:
                     measured = self._sides[name].measure(group[name], number, self._listener)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
@@ -11,6 +12,7 @@ from sdbench.results.record import Record, Status
 from sdbench.results.rounds import TIMED_STATUSES
 from sdbench.results.store import LOGS_FOLDER, RunWriter, utc_now
 from sdbench.run.controller import Controller, Job, Progress
+from sdbench.run.fork_launch import ForkServerLauncher
 from sdbench.run.launch import Launcher
 from sdbench.run.messages import Ready
 from sdbench.run.session import Order, judge_for, move_logs, run_info
@@ -57,9 +59,8 @@ class AbSide:
             CannotStart: None could be started.
         """
         try:
-            return self._controller.start_worker()
-        except CannotStart as error:
-            raise CannotStart(f"{self.name}: {error}") from None
+            with self._named():
+                return self._controller.start_worker()
         finally:
             self.end_worker()
 
@@ -110,6 +111,21 @@ class AbSide:
             self.end_worker()
         return records
 
+    def begin_server(self) -> None:
+        """Starts what workers are forked from, where they are, and does not wait for it."""
+        if isinstance(self._launcher, ForkServerLauncher):
+            self._launcher.begin(self._server_log)
+
+    def await_server(self) -> None:
+        """Waits until that has imported what it forks: nothing can be timed while it does.
+
+        Raises:
+            CannotStart: It could not.
+        """
+        if isinstance(self._launcher, ForkServerLauncher):
+            with self._named():
+                self._launcher.start("server", self._server_log).kill()
+
     def end_worker(self) -> None:
         """Ends the worker, where there is one."""
         self._controller.kill_worker()
@@ -122,6 +138,20 @@ class AbSide:
         a difference between the builds.
         """
         self._launcher.close()
+
+    @contextmanager
+    def _named(self) -> Iterator[None]:
+        """Says of what cannot start which side it is."""
+        try:
+            yield
+        except CannotStart as error:
+            raise CannotStart(f"{self.name}: {error}") from None
+
+    @property
+    def _server_log(self) -> Path:
+        folder = self._controller.logs_folder
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder / "server.log"
 
     @property
     def _run(self) -> RunWriter:

@@ -54,6 +54,14 @@ class ForkServerLauncher:
         self._folder = folder
         self._server: _Server | None = None
 
+    def begin(self, log: Path) -> _Server:
+        """The server; where there is none it is started, and not waited for while it imports."""
+        if self._server is None:
+            self._server = _Server(
+                self._command, self._modules, self._environment, self._folder, log
+            )
+        return self._server
+
     def start(self, name: str, log: Path) -> WorkerProcess:
         """A new worker, forked.
 
@@ -63,11 +71,7 @@ class ForkServerLauncher:
         ours, theirs = socket.socketpair()
         log.touch()
         with theirs:
-            if self._server is None:
-                self._server = _Server(
-                    self._command, self._modules, self._environment, self._folder, log
-                )
-            server = self._server
+            server = self.begin(log)
             try:
                 answer = server.ask({"fork": str(log.absolute())}, [theirs.fileno()])
             except _ServerGone as gone:

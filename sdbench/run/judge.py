@@ -198,7 +198,7 @@ class Judge:
 def _threads(configuration: Configuration) -> dict[str, JsonValue]:
     """The threads to draw with: the configuration's, since more than a machine has free are slow.
 
-    On two cores that others used too, a picture took ten times as long with two threads as with one.
+    On two cores that others used too, a picture took ten times as long with two as with one.
     """
     return {"threads": configuration.knobs["threads"]}
 
