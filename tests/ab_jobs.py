@@ -93,6 +93,7 @@ def ab_job(
     gates: Gates | None = None,
     is_finished: bool = True,
     twins: Mapping[str, str] | None = None,
+    name: str = "job-ab",
     **info_fields: Any,
 ) -> AbJob:
     """A job that was written to a folder below ``folder``, and read back.
@@ -105,9 +106,10 @@ def ab_job(
         gates: The suite's gates.
         is_finished: Whether it came to its end.
         twins: The candidate's keys by the baseline's; by default they are equal.
+        name: Name of the job's folder.
         info_fields: Fields of `AbInfo` in place of the usual ones.
     """
-    place = folder / "job-ab"
+    place = folder / name
     place.mkdir()
     keys = dict.fromkeys(record.key for record in (*baseline, *candidate))
     content: dict[str, Any] = {

@@ -46,6 +46,10 @@ HEAVY = (
     "analysis/test_code_runs.py",
     "run/test_predictor.py",
     "run/test_controller.py",
+    "testing/test_check_plugin.py",
+    "run/test_ab.py",
+    "run/test_folders.py",
+    "cli/test_ab.py",
 )
 """Files that take longest: where processes share the tests these come first, or one waits."""
 

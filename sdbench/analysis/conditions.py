@@ -6,11 +6,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from sdbench.jsontypes import JsonValue, canonical_json
+from sdbench.results.store import Run
 
-ABSENT = "none"
+ABSENT = "(none)"
+"""Stands for a fact that one of two runs lacks."""
 
 LONGEST_FACT = 40
 """Characters of a fact; a list of prompts may be much longer."""
+
+_SUITE_PARTS = ("inputs", "measure")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +60,12 @@ def conditions_of(runs: Sequence[Mapping[str, JsonValue]]) -> tuple[Conditions, 
     )
 
 
+def numbers_of(conditions: Sequence[Conditions]) -> tuple[int, ...]:
+    """The conditions of each run by `Conditions.number`, of all runs in order."""
+    found = {position: one.number for one in conditions for position in one.positions}
+    return tuple(found[position] for position in range(len(found)))
+
+
 def changes_of(
     runs: Sequence[Mapping[str, JsonValue]], numbers: Sequence[int]
 ) -> tuple[ChangeOfConditions, ...]:
@@ -70,20 +80,42 @@ def changes_of(
             position=position,
             number=numbers[position],
             is_new=numbers[position] not in numbers[:position],
-            differences=differences(runs[position - 1], runs[position]),
+            differences=changes_told(differing(runs[position - 1], runs[position])),
         )
         for position in range(1, len(numbers))
         if numbers[position] != numbers[position - 1]
     )
 
 
-def differences(before: Mapping[str, JsonValue], after: Mapping[str, JsonValue]) -> tuple[str, ...]:
-    """What differs, a phrase each."""
-    return tuple(
-        f"{name} {_text(before.get(name))} -> {_text(after.get(name))}"
+def facts_of(run: Run) -> dict[str, JsonValue]:
+    """What must be equal for two runs to be comparable, by name.
+
+    It is the fingerprint, and what of the suite changes figures of configurations of one key.
+    """
+    return {
+        **run.info.fingerprint,
+        **{
+            f"suite.{part}.{name}": value
+            for part in _SUITE_PARTS
+            for name, value in dict(run.info.suite.get(part) or {}).items()
+        },
+    }
+
+
+def differing(
+    before: Mapping[str, JsonValue], after: Mapping[str, JsonValue]
+) -> dict[str, tuple[str, str]]:
+    """Names of the facts that differ, with both values in words."""
+    return {
+        name: (_text(before.get(name)), _text(after.get(name)))
         for name in dict.fromkeys((*before, *after))
         if before.get(name) != after.get(name)
-    )
+    }
+
+
+def changes_told(differing: Mapping[str, tuple[str, str]]) -> tuple[str, ...]:
+    """What differs, a phrase each: ``torch 2.12.0 -> 2.13.0``."""
+    return tuple(f"{name} {before} -> {after}" for name, (before, after) in differing.items())
 
 
 def _text(value: JsonValue) -> str:

@@ -14,7 +14,13 @@ from dataclasses import dataclass
 from operator import attrgetter
 
 from sdbench.analysis.between_runs import Spread, pooled, spread_around
-from sdbench.analysis.conditions import ChangeOfConditions, Conditions, changes_of, conditions_of
+from sdbench.analysis.conditions import (
+    ChangeOfConditions,
+    Conditions,
+    changes_of,
+    conditions_of,
+    numbers_of,
+)
 from sdbench.analysis.history_point import Point, RunPoints, run_points
 from sdbench.analysis.steps import levels
 from sdbench.analysis.turns import Turn, turns
@@ -136,6 +142,11 @@ class History:
     between_runs: Spread | None
     between_runs_reason: str | None
 
+    @property
+    def numbers(self) -> tuple[int, ...]:
+        """The conditions of each run, by `Conditions.number`."""
+        return numbers_of(self.conditions)
+
 
 def history(runs: Iterable[Run]) -> History:
     """The history of runs of one suite.
@@ -151,7 +162,7 @@ def history(runs: Iterable[Run]) -> History:
     _require_one_suite(points)
     told = [run.conditions for run in points]
     conditions = conditions_of(told)
-    numbers = _numbers(conditions)
+    numbers = numbers_of(conditions)
     names = _names(points)
     series = tuple(
         _series(key, knobs, name, points, numbers) for key, (knobs, name) in names.items()
@@ -175,12 +186,6 @@ def _require_one_suite(runs: Sequence[RunPoints]) -> None:
         raise HistoryError(f"a history is of one suite; these runs are of {listed}")
     if len(runs) < LEAST_RUNS:
         raise TooFewRuns(f"a history needs at least {LEAST_RUNS} runs, and there is {len(runs)}")
-
-
-def _numbers(conditions: Sequence[Conditions]) -> list[int]:
-    """The conditions of each run."""
-    found = {position: one.number for one in conditions for position in one.positions}
-    return [found[position] for position in range(len(found))]
 
 
 def _names(runs: Sequence[RunPoints]) -> dict[str, tuple[Mapping[str, JsonValue], str]]:

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import chain
 from statistics import median
-from typing import Any
 
+from sdbench.analysis.conditions import facts_of
 from sdbench.analysis.measurement import measurement_of
 from sdbench.analysis.noise import has_company
 from sdbench.analysis.planned import planned_knobs
@@ -61,8 +61,7 @@ class RunPoints:
         device: Its device.
         started_at: UTC time at which it began, ISO 8601.
         commit: What was checked out where it was started, or None.
-        conditions: What must be equal for two runs to be comparable: the fingerprint, and of the
-            suite its inputs and its protocol.
+        conditions: What must be equal for two runs to be comparable.
         points: Each configuration by key, in the order of the plan.
         knobs: The settings of each configuration, as far as records or the suite tell.
     """
@@ -89,22 +88,13 @@ def run_points(run: Run) -> RunPoints:
         device=info.device,
         started_at=info.started_at,
         commit=commit if isinstance(commit, str) else None,
-        conditions={**info.fingerprint, **_of_suite(info.suite)},
+        conditions=facts_of(run),
         points={
             key: _point(rounds[key], info.planned_rounds > 1) if key in rounds else missing
             for key in keys
         },
         knobs=planned_knobs(run),
     )
-
-
-def _of_suite(suite: Mapping[str, Any]) -> dict[str, JsonValue]:
-    """What of a suite changes figures of configurations that have the same key."""
-    return {
-        f"suite.{part}.{name}": value
-        for part in ("inputs", "measure")
-        for name, value in dict(suite.get(part) or {}).items()
-    }
 
 
 def _point(rounds: Rounds, is_repeated: bool) -> Point:

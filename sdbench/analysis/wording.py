@@ -54,11 +54,13 @@ def settings(knobs: Mapping[str, JsonValue], names: Sequence[str] = ()) -> str:
         for name, value in knobs.items()
         if name != "pipeline" and name in KNOBS and value != KNOBS[name].neutral
     ]
-    spoken = [*(n for n in _SPOKEN_FIRST if n in chosen), *chosen]
-    chosen = [name for name in dict.fromkeys(spoken) if name in knobs]
-    return (
-        ", ".join(setting(name, knobs[name]) for name in chosen) or "the pipeline as it is shipped"
-    )
+    spoken = [setting(name, knobs[name]) for name in spoken_order(chosen) if name in knobs]
+    return ", ".join(spoken) or "the pipeline as it is shipped"
+
+
+def spoken_order(names: Sequence[str]) -> list[str]:
+    """Knobs in the order in which people say them, each once."""
+    return list(dict.fromkeys((*(name for name in _SPOKEN_FIRST if name in names), *names)))
 
 
 def count(number: object, noun: str) -> str:

@@ -96,7 +96,9 @@ def _pairs_option(name: str, default: int, help_text: str) -> Callable[[Any], An
     "fp16'; by default the first of the plan.",
 )
 @_pairs_option(
-    "--pairs", SCREEN_PAIRS, "Pairs of workers for the first look at every configuration."
+    "--pairs",
+    SCREEN_PAIRS,
+    "Pairs of workers for the first look at every configuration; even, as all three.",
 )
 @_pairs_option(
     "--confirm-pairs", CONFIRM_PAIRS, "Fresh pairs for what looks slower; only these decide."

@@ -19,12 +19,11 @@ from rich.progress import (
 )
 
 from sdbench.analysis.wording import count
+from sdbench.cli.progress import OUTPUT_FAILURES
+from sdbench.compare.wording import signed_percent
 from sdbench.results.record import Record
 from sdbench.run.ab_listener import AbListener, Pair, Stage, StageKind
 from sdbench.suite.configuration import Configuration
-
-_OUTPUT_FAILURES = (OSError, UnicodeError)
-"""A closed pipe, a terminal that is gone, a character that its encoding lacks."""
 
 
 class AbProgress:
@@ -69,7 +68,7 @@ class AbProgress:
         of = "of at most" if pair.kind is StageKind.SHARPENING else "of"
         parts = [_changes(pair.changes)]
         if pair.control is not None:
-            parts.append(f"control {_percent(pair.control)}")
+            parts.append(f"control {signed_percent(pair.control - 1)}")
         if pair.failed:
             parts.append(f"{pair.failed} failed")
         self._write(f"{name} {pair.number} {of} {self._pairs}: {', '.join(parts)}")
@@ -107,7 +106,7 @@ class AbProgress:
             return
         try:
             tell()
-        except _OUTPUT_FAILURES:
+        except OUTPUT_FAILURES:
             self._is_muted = True
 
 
@@ -115,15 +114,10 @@ def _changes(ratios: Sequence[float]) -> str:
     """The middle of all changes, and how far they reach."""
     if not ratios:
         return "nothing ran on both sides"
-    middle = f"candidate {_percent(median(ratios))}"
+    middle = f"candidate {signed_percent(median(ratios) - 1)}"
     if len(ratios) == 1:
         return middle
-    return f"{middle} ({_percent(min(ratios))} to {_percent(max(ratios))})"
-
-
-def _percent(ratio: float) -> str:
-    percent = round(100 * (ratio - 1), 1)
-    return f"{percent:+.1f} %" if percent else "0.0 %"
+    return f"{middle} ({signed_percent(min(ratios) - 1)} to {signed_percent(max(ratios) - 1)})"
 
 
 @contextmanager
@@ -141,9 +135,9 @@ def ab_progress(most_pairs: int) -> Iterator[AbListener]:
     )
     bar = Progress(*columns, console=console, auto_refresh=False, transient=True)
     try:
-        with suppress(*_OUTPUT_FAILURES):
+        with suppress(*OUTPUT_FAILURES):
             bar.start()
         yield AbProgress(most_pairs, bar)
     finally:
-        with suppress(*_OUTPUT_FAILURES):
+        with suppress(*OUTPUT_FAILURES):
             bar.stop()

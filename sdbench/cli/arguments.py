@@ -12,7 +12,8 @@ import click
 
 from sdbench.errors import IllegalValue
 from sdbench.results.ab import is_ab_job
-from sdbench.results.store import RUN_FILE, RunFolderError, find_runs
+from sdbench.results.finding import runs_at
+from sdbench.results.store import RunFolderError
 from sdbench.suite.model import HEADROOM_RATIO, Limits
 from sdbench.suite.quantities import parse_headroom, parse_score
 from sdbench.units import parse_bytes, parse_seconds
@@ -141,16 +142,7 @@ def run_folder(path: Path) -> Path:
     Raises:
         RunFolderError: There is none.
     """
-    folder = path.resolve()
-    if (folder / RUN_FILE).exists():
-        return folder
-    folders = sorted(file.parent for file in folder.glob(f"*/{RUN_FILE}")) or find_runs(folder)
-    folders = [one for one in folders if not is_ab_job(one.parent)]
-    if not folders:
-        raise RunFolderError(
-            f"{path} is neither a run nor a folder of runs; `sdbench run SUITE` makes one"
-        )
-    return folders[-1]
+    return runs_at(path)[-1]
 
 
 def run_folders(paths: Iterable[Path]) -> list[Path]:
@@ -161,17 +153,7 @@ def run_folders(paths: Iterable[Path]) -> list[Path]:
     """
     found: dict[Path, None] = {}
     for path in paths:
-        folder = path.resolve()
-        if is_ab_job(folder):
+        if is_ab_job(path):
             raise RunFolderError(f"{path} is an A/B job: see `sdbench compare {path}`")
-        if (folder / RUN_FILE).exists():
-            folders = [folder]
-        else:
-            below = sorted(file.parent for file in folder.glob(f"*/{RUN_FILE}"))
-            folders = below or find_runs(folder)
-        if not folders:
-            raise RunFolderError(
-                f"{path} is neither a run nor a folder of runs; `sdbench run SUITE` makes one"
-            )
-        found.update(dict.fromkeys(folders))
+        found.update(dict.fromkeys(runs_at(path)))
     return list(found)

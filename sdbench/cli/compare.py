@@ -11,7 +11,7 @@ import click
 from sdbench.cli.arguments import run_folder
 from sdbench.cli.comparison_output import EXIT_CODES, comparison_options, conclude
 from sdbench.errors import describe_legal
-from sdbench.results.ab import AB_FILE, is_ab_job
+from sdbench.results.ab import is_ab_job
 
 if TYPE_CHECKING:
     from sdbench.compare.comparison import Comparison
@@ -74,9 +74,9 @@ def compare(
 def _of_job(path: Path, gates: Gates | None) -> Comparison:
     from sdbench.compare.paired import compare_ab
     from sdbench.results.ab import read_ab_job
+    from sdbench.results.finding import ab_job_at
 
-    folders = [path, *sorted((one.parent for one in path.glob(f"*/{AB_FILE}")), reverse=True)]
-    job = next(filter(is_ab_job, folders), None)
+    job = ab_job_at(path)
     if job is None:
         raise click.UsageError(
             f"{path} is no A/B job, and holds none: name a second run, or the folder of a job"
@@ -91,7 +91,7 @@ def _of_runs(
     accepted: Sequence[str],
     is_same_required: bool,
 ) -> Comparison:
-    from sdbench.compare.conditions import conditions
+    from sdbench.analysis.conditions import facts_of
     from sdbench.compare.requiring import requiring_same_conditions
     from sdbench.compare.stored import compare_runs
     from sdbench.results.store import read_run
@@ -105,7 +105,7 @@ def _of_runs(
     if folders[0] == folders[1]:
         raise click.UsageError(f"both sides are the same run: {folders[0]}")
     before, after = (read_run(folder) for folder in folders)
-    known = list(dict.fromkeys((*conditions(before), *conditions(after))))
+    known = list(dict.fromkeys((*facts_of(before), *facts_of(after))))
     for name in accepted:
         if name not in known:
             raise click.BadParameter(

@@ -10,7 +10,14 @@ from pathlib import Path
 
 import click
 
-from sdbench.cli.arguments import JSON, MAX_CONFIGURATIONS, SUITE, Quantity, columns
+from sdbench.cli.arguments import (
+    JSON,
+    MAX_CONFIGURATIONS,
+    SUITE,
+    TRUST_REMOTE_CODE,
+    Quantity,
+    columns,
+)
 from sdbench.errors import IllegalValue, describe_legal
 from sdbench.jsontypes import JsonValue
 from sdbench.units import parse_bytes
@@ -76,11 +83,7 @@ def _settings(
     help="Do not measure fidelity, nor what each rung saves and costs by itself.",
 )
 @JSON
-@click.option(
-    "--trust-remote-code",
-    is_flag=True,
-    help="Let pipelines that the suite trusts too run code of their own.",
-)
+@TRUST_REMOTE_CODE
 @MAX_CONFIGURATIONS
 def fit(
     suite_path: Path,

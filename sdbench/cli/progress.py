@@ -19,7 +19,7 @@ from sdbench.statistics import median_estimate
 from sdbench.suite.configuration import Configuration
 from sdbench.units import format_bytes, format_seconds
 
-_OUTPUT_FAILURES = (OSError, UnicodeError)
+OUTPUT_FAILURES = (OSError, UnicodeError)
 """A closed pipe, a terminal that is gone, a character that its encoding lacks."""
 
 
@@ -54,7 +54,7 @@ class MutedOnFailure:
             return
         try:
             tell(self._listener)
-        except _OUTPUT_FAILURES:
+        except OUTPUT_FAILURES:
             self._listener = None
 
 
@@ -171,11 +171,11 @@ def progress_for(configurations: Sequence[Configuration]) -> Iterator[RunListene
     bar = Progress(*columns, console=console, auto_refresh=False, transient=True)
     progress = TerminalProgress(configurations, bar)
     try:
-        with suppress(*_OUTPUT_FAILURES):
+        with suppress(*OUTPUT_FAILURES):
             bar.start()
         yield MutedOnFailure(progress)
     finally:
-        with suppress(*_OUTPUT_FAILURES):
+        with suppress(*OUTPUT_FAILURES):
             bar.stop()
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import click
 
-from sdbench.cli.arguments import MAX_CONFIGURATIONS, SUITE, Quantity, columns
+from sdbench.cli.arguments import MAX_CONFIGURATIONS, SUITE, TRUST_REMOTE_CODE, Quantity, columns
 from sdbench.units import parse_bytes
 
 
@@ -73,11 +73,7 @@ def _writable(context: click.Context, parameter: click.Parameter, path: Path | N
     callback=_writable,
     help="Write the HTML report here.",
 )
-@click.option(
-    "--trust-remote-code",
-    is_flag=True,
-    help="Let pipelines that the suite trusts too run code of their own.",
-)
+@TRUST_REMOTE_CODE
 @MAX_CONFIGURATIONS
 def run(
     suite_path: Path,

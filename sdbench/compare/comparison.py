@@ -126,9 +126,6 @@ class Side:
     facts: Mapping[str, str]
 
 
-_UNCHECKED = (Verdict.MISSING, Verdict.NEW, Verdict.GONE)
-
-
 class Ending(Enum):
     """What a job's exit code says, from a comparison."""
 
@@ -173,8 +170,21 @@ class Comparison:
 
     @property
     def failing(self) -> tuple[tuple[Row, Finding], ...]:
-        """Every gated regression, with its configuration; none where the comparison is advisory."""
-        return () if self.advisory else tuple(self.regressions())
+        """Every regression that fails the job, with its configuration.
+
+        None where the comparison is advisory, and no slower time where the environment is unfit.
+        """
+        if self.advisory:
+            return ()
+        doubted = self.doubted
+        return tuple(told for told in self.regressions() if told not in doubted)
+
+    @property
+    def doubted(self) -> tuple[tuple[Row, Finding], ...]:
+        """Gated times that are slower, as far as an unfit environment can be trusted."""
+        if not self.unfit:
+            return ()
+        return tuple(told for told in self.regressions() if told[1].verdict is Verdict.SLOWER)
 
     def regressions(self) -> Iterator[tuple[Row, Finding]]:
         """Every gated regression, also of an advisory comparison."""
@@ -192,7 +202,7 @@ class Comparison:
         return tuple(
             row
             for row in self.rows
-            if any(one.is_gated and one.verdict in _UNCHECKED for one in row.findings)
+            if any(one.is_gated and one.verdict.is_unchecked for one in row.findings)
         )
 
     @property
@@ -203,13 +213,10 @@ class Comparison:
         a slower time is none in an unfit one. What is missing never passes silently, also where
         the comparison is advisory.
         """
-        failing = [finding for _, finding in self.failing]
-        if any(finding.verdict is not Verdict.SLOWER for finding in failing):
+        if self.failing:
             return Ending.REGRESSION
         if self.unfit and not self.advisory:
             return Ending.UNFIT
-        if failing:
-            return Ending.REGRESSION
         if self.incomplete or not self.rows or self.missing:
             return Ending.INCOMPLETE
         return Ending.CLEAN

@@ -160,19 +160,26 @@ def detectable_ratio(effect: Effect, margin: float, alpha: float = ALPHA) -> flo
     return (1 + margin) * math.exp(quantiles * effect.log_error)
 
 
-def half_width_of(spread: float, count: int, degrees: int) -> float:
-    """Half the width of the 95 % interval of a mean log-ratio.
+def half_width_of(spread: float, count: int, degrees: int, alpha: float = ALPHA) -> float:
+    """Half the width of the interval of a mean log-ratio, by default that of 95 %.
 
     Args:
         spread: Standard deviation of the pairs' log-ratios.
         count: Number of pairs.
         degrees: Degrees of freedom.
+        alpha: What it leaves out on either end.
     """
-    return _t_quantile(1 - ALPHA, degrees) * spread / math.sqrt(count)
+    return _t_quantile(1 - alpha, degrees) * spread / math.sqrt(count)
 
 
-def pairs_needed(effect: Effect, margin: float) -> int | None:
+def pairs_needed(effect: Effect, margin: float, alpha: float = ALPHA) -> int | None:
     """How many pairs would decide, if the ratio and the noise stay as they are.
+
+    Args:
+        effect: What was measured.
+        margin: Changes up to this are no regression.
+        alpha: Chance of a false alarm that one test may use up; what lies within the margin needs
+            the 95 % interval alone.
 
     Returns:
         The least number with which the interval no longer holds the margin's end that is nearest;
@@ -180,9 +187,10 @@ def pairs_needed(effect: Effect, margin: float) -> int | None:
     """
     bound = math.log1p(margin)
     distance = abs(abs(effect.log) - bound)
+    share = alpha if abs(effect.log) > bound else ALPHA
     spread = effect.log_error * math.sqrt(effect.units)
     for count in range(max(2, effect.units + 1), MOST_UNITS + 1):
-        if half_width_of(spread, count, count - 1) < distance:
+        if half_width_of(spread, count, count - 1, share) < distance:
             return count
     return None
 

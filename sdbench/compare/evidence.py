@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
 from sdbench.analysis.noise import has_company
+from sdbench.compare.verdict import Verdict
 from sdbench.jsontypes import JsonValue
 from sdbench.results.record import Record, Status
 from sdbench.results.rounds import TIMED_STATUSES
@@ -71,6 +73,10 @@ class Evidence:
         }
         return margins[metric]
 
+    def gates_it(self, margin: float | None, verdict: Verdict) -> bool:
+        """Whether a metric with this margin is gated; what the suite lets be missing is not."""
+        return margin is not None and (self.gates.missing or verdict is not Verdict.MISSING)
+
 
 def records_by_round(records: Iterable[Record]) -> dict[str, dict[int, Record]]:
     """The records of each configuration by key, then by round; of one round the latest counts."""
@@ -88,7 +94,7 @@ def is_spoiled(record: Record) -> bool:
 def time_s(record: Record, metric: str) -> float | None:
     """One process's value of a time: the median over its calls that count, in seconds.
 
-    None where it has none above 0, or where what it has is spoiled.
+    None where it has none that is finite and above 0, or where what it has is spoiled.
     """
     if record.status not in TIMED_STATUSES or is_spoiled(record):
         return None
@@ -102,4 +108,4 @@ def time_s(record: Record, metric: str) -> float | None:
     else:
         calls = record.stages_s.get(metric.removeprefix(STAGE_PREFIX), ())
         value = median(calls) if calls else None
-    return value if value else None
+    return value if value is not None and 0 < value < math.inf else None

@@ -8,7 +8,7 @@ from statistics import median_low
 from sdbench.compare.comparison import Finding, Unit
 from sdbench.compare.evidence import ByRound, Evidence
 from sdbench.compare.verdict import Verdict
-from sdbench.compare.wording import percent
+from sdbench.compare.wording import percent, signed_percent
 from sdbench.results.figure import Figure
 from sdbench.results.record import Record
 from sdbench.results.rounds import TIMED_STATUSES
@@ -36,8 +36,7 @@ def memory_findings(evidence: Evidence) -> Iterator[Finding]:
             unit=Unit.BYTES,
             verdict=verdict,
             reason=reason,
-            is_gated=margin is not None
-            and (verdict is not Verdict.MISSING or evidence.gates.missing),
+            is_gated=evidence.gates_it(margin, verdict),
             baseline=before,
             candidate=after,
             margin=margin,
@@ -77,7 +76,7 @@ def _verdict(
     told = f"{format_bytes(before)} -> {format_bytes(after)} {_WORDS[metric]}"
     if change == 0:
         return Verdict.SAME, f"{format_bytes(after)} {_WORDS[metric]} on both sides"
-    by = f" ({'+' if change > 0 else ''}{percent(change / before)})" if before else ""
+    by = f" ({signed_percent(change / before)})" if before else ""
     bound = f"{format_bytes(round(allowed))}, the larger of {percent(share)} and " + format_bytes(
         evidence.gates.memory_growth_bytes
     )

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from statistics import median
 
 from sdbench.analysis.wording import count
 from sdbench.compare.comparison import Comparison, Kind
 from sdbench.compare.control import control_finding, is_alarm
 from sdbench.compare.effect import ALPHA, Effect, detectable_ratio, pairs_needed
-from sdbench.compare.evidence import LATENCY, Evidence
+from sdbench.compare.evidence import Evidence
 from sdbench.compare.fitness import unfitness
 from sdbench.compare.precision import detectable_by_fresh_pairs
 from sdbench.compare.rows import (
     absent_stages,
     findings_of,
     missing_time,
+    nothing_ran,
     row,
+    time_tests,
     times_by_evidence,
 )
 from sdbench.compare.sides import installed_sides
@@ -45,7 +48,7 @@ def compare_ab(job: AbJob, gates: Gates | None = None) -> Comparison:
         gates: Other gates than the suite's.
     """
     known = tuple(evidences(job, gates or gates_of(job)))
-    tests = [_time_tests(one, job.info) for one in known]
+    tests = [time_tests(one, partial(_time_test, info=job.info)) for one in known]
     family = sum(test.is_in_family for some in tests for test in some)
     tests = [[_with_detectable(test, family, job.info) for test in some] for some in tests]
     findings, size = judge_times([test for some in tests for test in some])
@@ -67,7 +70,11 @@ def compare_ab(job: AbJob, gates: Gates | None = None) -> Comparison:
             *((control.reason,) if control is not None and is_alarm(control) else ()),
             *unfitness(job.baseline.records, job.candidate.records),
         ),
-        incomplete=(*_incomplete(known, job.info), *absent_stages(known)),
+        incomplete=(
+            *_incomplete(known, job.info),
+            *nothing_ran(known),
+            *absent_stages(known),
+        ),
         family_size=size,
         units="pairs",
         notes=job.info.notes,
@@ -76,14 +83,6 @@ def compare_ab(job: AbJob, gates: Gates | None = None) -> Comparison:
 
 def _is_confirmed(evidence: Evidence, job: AbJob) -> bool:
     return bool(fresh(evidence, job.info))
-
-
-def _time_tests(evidence: Evidence, info: AbInfo) -> list[TimeTest]:
-    """The times of a configuration; none where it ran on one side alone, as its status says."""
-    if not (ran(evidence.baseline) and ran(evidence.candidate)):
-        return []
-    tests = [_time_test(evidence, metric, info) for metric in evidence.time_metrics or (LATENCY,)]
-    return [test for test in tests if test.margin is not None or test.effect is not None]
 
 
 def _time_test(evidence: Evidence, metric: str, info: AbInfo) -> TimeTest:
@@ -108,10 +107,11 @@ def _with_detectable(test: TimeTest, family: int, info: AbInfo) -> TimeTest:
     effect, margin = test.effect, test.tested_margin
     if effect is None:
         return test
+    share = ALPHA / max(1, family) if test.is_in_family else ALPHA
     return replace(
         test,
         detectable_ratio=_detectable(effect, margin, family, test.can_fail, info),
-        units_needed=pairs_needed(effect, margin),
+        units_needed=pairs_needed(effect, margin, share),
     )
 
 
@@ -123,9 +123,26 @@ def _detectable(effect: Effect, margin: float, family: int, is_fresh: bool, info
     return detectable_by_fresh_pairs(effect, margin, share, info.confirm_pairs, info.most_pairs)
 
 
+def _undecided(known: Sequence[Evidence], info: AbInfo) -> Iterator[str]:
+    """That fresh pairs have not decided all suspects of a finished job.
+
+    A round of a suspect failed, or these are other gates than those that chose the suspects.
+    """
+    number = sum(
+        ran(one.baseline)
+        and ran(one.candidate)
+        and one.gates.missing
+        and is_suspect(one, info)
+        and len(fresh(one, info)) < info.confirm_pairs
+        for one in known
+    )
+    if number:
+        yield f"fresh pairs are missing of {count(number, 'suspect')}, which nothing decides"
+
+
 def _incomplete(known: Sequence[Evidence], info: AbInfo) -> tuple[str, ...]:
     if info.is_finished:
-        return ()
+        return tuple(_undecided(known, info))
     cut = [one for one in known if len(screening(one, info)) < info.screen_pairs]
     open_suspects = [
         one

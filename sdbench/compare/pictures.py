@@ -47,13 +47,12 @@ def _fidelity_finding(
     verdict, reason = _fidelity_verdict(
         before, after, FIDELITY_MARGIN if margin is None else margin
     )
-    is_missing = verdict is Verdict.MISSING
     return Finding(
         metric=FIDELITY,
         unit=Unit.SCORE,
         verdict=verdict,
         reason=reason,
-        is_gated=margin is not None and (evidence.gates.missing or not is_missing),
+        is_gated=evidence.gates_it(margin, verdict),
         baseline=before.score if before else None,
         candidate=after.score if after else None,
         margin=margin,
@@ -85,7 +84,7 @@ def _fidelity_verdict(
 
 def _scores(fidelity: Fidelity) -> str:
     worst = fidelity.worst_score
-    return score_text(fidelity.score) + (f" (worst {score_text(worst)})" if worst else "")
+    return score_text(fidelity.score) + ("" if worst is None else f" (worst {score_text(worst)})")
 
 
 def _picture_finding(evidence: Evidence, before: str | None, after: str | None) -> Finding:
@@ -103,7 +102,7 @@ def _picture_finding(evidence: Evidence, before: str | None, after: str | None) 
         unit=Unit.DECIBEL,
         verdict=verdict,
         reason=reason,
-        is_gated=least is not None and (evidence.gates.missing or verdict is not Verdict.MISSING),
+        is_gated=evidence.gates_it(least, verdict),
         candidate=psnr_db,
         margin=least,
     )

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from sdbench.analysis.wording import count, settings
 from sdbench.compare.comparison import Finding, Row
-from sdbench.compare.evidence import STAGE_PREFIX, Evidence, is_spoiled
+from sdbench.compare.evidence import LATENCY, STAGE_PREFIX, Evidence, is_spoiled
 from sdbench.compare.memory import memory_findings
 from sdbench.compare.pictures import picture_findings
-from sdbench.compare.status import ran, status_finding
+from sdbench.compare.status import ran, status_finding, went_wrong
+from sdbench.compare.times import TimeTest
 from sdbench.jsontypes import JsonValue
 from sdbench.knobs.registry import varying_knobs
 from sdbench.suite.margins import ALL_STAGES
@@ -41,6 +42,19 @@ def findings_of(evidence: Evidence, times: Iterable[Finding]) -> tuple[Finding, 
     return (status, *times, *memory_findings(evidence), *picture_findings(evidence))
 
 
+def time_tests(evidence: Evidence, measured: Callable[[Evidence, str], TimeTest]) -> list[TimeTest]:
+    """The times of a configuration; none where it ran on one side alone, as its status says.
+
+    Args:
+        evidence: The configuration on both sides.
+        measured: What is found of a time by its name.
+    """
+    if not (ran(evidence.baseline) and ran(evidence.candidate)):
+        return []
+    tests = [measured(evidence, metric) for metric in evidence.time_metrics or (LATENCY,)]
+    return [test for test in tests if test.margin is not None or test.effect is not None]
+
+
 def times_by_evidence(
     findings: Sequence[Finding], lengths: Sequence[int]
 ) -> Iterator[Sequence[Finding]]:
@@ -61,6 +75,17 @@ def missing_time(evidence: Evidence, usable: int, measured: int, unit: str) -> s
             f"process on the device, which leaves {count(usable, unit)}"
         )
     return f"{count(usable, unit)} of {measured} with a value on both sides: two are needed"
+
+
+def nothing_ran(known: Sequence[Evidence]) -> Iterator[str]:
+    """That all went wrong on both sides, as where no model can be loaded.
+
+    What does not fit, or is not supported, is an answer.
+    """
+    if any(ran(one.baseline) or ran(one.candidate) for one in known):
+        return
+    if any(went_wrong(one.baseline) and went_wrong(one.candidate) for one in known):
+        yield "no configuration ran on either side, so that nothing was compared"
 
 
 def absent_stages(known: Sequence[Evidence]) -> Iterator[str]:

@@ -12,7 +12,7 @@ from sdbench.results.record import Record, Status
 from sdbench.results.rounds import TIMED_STATUSES
 from sdbench.results.table import RULED_OUT
 
-METRIC = "status"
+STATUS = "status"
 
 _OK = "ok"
 _RAN_OUT = (Status.OOM.value, RULED_OUT)
@@ -23,7 +23,7 @@ def status_finding(evidence: Evidence) -> Finding:
     sides = [_words(evidence.baseline), _words(evidence.candidate)]
     verdict, reason = _verdict(sides, (evidence.baseline, evidence.candidate))
     return Finding(
-        metric=METRIC,
+        metric=STATUS,
         unit=Unit.STATUS,
         verdict=verdict,
         reason=reason,
@@ -36,6 +36,11 @@ def status_finding(evidence: Evidence) -> Finding:
 def ran(records: ByRound) -> bool:
     """Whether any round of a side has timed calls."""
     return any(record.status in TIMED_STATUSES for record in records.values())
+
+
+def went_wrong(records: ByRound) -> bool:
+    """Whether any round of a side ended in a way that says nothing of the configuration."""
+    return any(record.status in (Status.ERROR, Status.TIMEOUT) for record in records.values())
 
 
 def _words(records: ByRound) -> list[str]:
@@ -78,11 +83,20 @@ def _verdict(sides: Sequence[Sequence[str]], records: Sequence[ByRound]) -> tupl
         return Verdict.FIXED, f"{failed_before[0]} -> ok"
     if len(failed_before) == len(before) and len(failed_after) == len(after):
         return _both_fail(before, after)
+    fits_no_more = _OK in before and _ran_out(after) and not _ran_out(before)
+    runs_no_more = 2 * len(failed_before) < len(before) and len(failed_after) == len(after)
+    if fits_no_more or runs_no_more:
+        return _broken(failed_after, after, records[1])
     return Verdict.AMBIGUOUS, f"{_summary(before)} -> {_summary(after)}"
 
 
+def _ran_out(words: Sequence[str]) -> bool:
+    """Whether it ran out of memory in any round."""
+    return any(word in _RAN_OUT for word in words)
+
+
 def _broken(failed: Sequence[str], after: Sequence[str], records: ByRound) -> tuple[Verdict, str]:
-    """From ``ok`` on every round; what ran out of memory once is one that does not fit."""
+    """From ``ok`` on most rounds; what ran out of memory once is one that does not fit."""
     word = next((one for one in failed if one in _RAN_OUT), failed[0])
     told = next((one.reason for one in records.values() if _word(one) == word and one.reason), None)
     share = "" if len(failed) == len(after) else f" in {len(failed)} of {len(after)} rounds"

@@ -2,29 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from statistics import median
 
+from sdbench.analysis.completeness import completeness
 from sdbench.analysis.planned import planned_knobs
+from sdbench.analysis.wording import count
 from sdbench.compare.comparison import Comparison, Finding, Kind, Row, Unit
 from sdbench.compare.conditions import other_conditions
 from sdbench.compare.effect import ALPHA, detectable_ratio, unpaired_effect
-from sdbench.compare.evidence import LATENCY, ByRound, Evidence, records_by_round, time_s
+from sdbench.compare.evidence import ByRound, Evidence, records_by_round, time_s
 from sdbench.compare.fitness import unfitness
 from sdbench.compare.rows import (
     absent_stages,
     findings_of,
     missing_time,
+    nothing_ran,
     row,
+    time_tests,
     times_by_evidence,
 )
 from sdbench.compare.sides import stored_sides
-from sdbench.compare.status import ran
+from sdbench.compare.status import STATUS
 from sdbench.compare.times import TimeTest, judge_times
 from sdbench.compare.verdict import Verdict
 from sdbench.compare.wording import percent
+from sdbench.results.ab import BASELINE, CANDIDATE
 from sdbench.results.record import Record
 from sdbench.results.store import Run
 from sdbench.suite.gates import Gates
@@ -48,7 +53,7 @@ def compare_runs(
     asked = gates or suite_from_json(candidate.info.suite).gates
     known = _evidences(baseline, candidate, asked)
     shared = [one for one in known if _presence(one, baseline, candidate) is None]
-    tests = [_time_tests(one) for one in shared]
+    tests = [time_tests(one, _time_test) for one in shared]
     share = ALPHA / max(1, sum(test.is_in_family for some in tests for test in some))
     tests = [[_with_detectable(test, share) for test in some] for some in tests]
     findings, size = judge_times([test for some in tests for test in some])
@@ -68,7 +73,11 @@ def compare_runs(
         rows=tuple(rows),
         advisory=other_conditions(baseline, candidate, accepted),
         unfit=tuple(unfitness(baseline.records, candidate.records)),
-        incomplete=tuple(absent_stages(shared)),
+        incomplete=(
+            *_lacking_rounds(baseline, candidate),
+            *nothing_ran(shared),
+            *absent_stages(shared),
+        ),
         family_size=size,
         units="processes",
         notes=(
@@ -108,7 +117,9 @@ def compare_records(
         baseline_folder=baseline.folder,
         candidate_folder=candidate_folder,
     )
-    tests = [_with_detectable(test, ALPHA / family_size) for test in _time_tests(evidence)]
+    tests = [
+        _with_detectable(test, ALPHA / family_size) for test in time_tests(evidence, _time_test)
+    ]
     times, _ = judge_times(tests, family_size)
     return row(evidence, findings_of(evidence, times), [knobs])
 
@@ -134,6 +145,18 @@ def _evidences(baseline: Run, candidate: Run, gates: Gates) -> tuple[Evidence, .
     )
 
 
+def _lacking_rounds(baseline: Run, candidate: Run) -> Iterator[str]:
+    """Runs that were cut off before every configuration had its rounds."""
+    for label, run in ((BASELINE, baseline), (CANDIDATE, candidate)):
+        lacking = completeness(run).lacking_rounds
+        if lacking:
+            yield (
+                f"the {label}'s run was cut off: {count(lacking, 'configuration')} of it "
+                f"{'lacks' if lacking == 1 else 'lack'} some of {run.info.planned_rounds} rounds "
+                "(--resume goes on with them)"
+            )
+
+
 def _presence(evidence: Evidence, baseline: Run, candidate: Run) -> Finding | None:
     """That only one side was asked for a configuration, or None where both were."""
     is_old = evidence.baseline or evidence.key in baseline.info.planned_keys
@@ -146,19 +169,12 @@ def _presence(evidence: Evidence, baseline: Run, candidate: Run) -> Finding | No
         else "the baseline was not asked for it: nothing checks it"
     )
     return Finding(
-        metric="status",
+        metric=STATUS,
         unit=Unit.STATUS,
         verdict=Verdict.GONE if is_old else Verdict.NEW,
         reason=reason,
         is_gated=evidence.gates.missing,
     )
-
-
-def _time_tests(evidence: Evidence) -> list[TimeTest]:
-    if not (ran(evidence.baseline) and ran(evidence.candidate)):
-        return []
-    tests = [_time_test(evidence, metric) for metric in evidence.time_metrics or (LATENCY,)]
-    return [test for test in tests if test.margin is not None or test.effect is not None]
 
 
 def _time_test(evidence: Evidence, metric: str) -> TimeTest:

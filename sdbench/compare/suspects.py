@@ -7,12 +7,12 @@ took no part in the choice say whether a suspect is slower.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
+from sdbench.analysis.planned import planned_knobs
 from sdbench.compare.effect import Effect, paired_effect
 from sdbench.compare.evidence import ByRound, Evidence, records_by_round, time_s
 from sdbench.compare.precision import is_precise
-from sdbench.jsontypes import JsonValue
 from sdbench.results.ab import AbInfo, AbJob
 from sdbench.results.rounds import TIMED_STATUSES
 from sdbench.suite.gates import Gates
@@ -34,9 +34,10 @@ def evidences(job: AbJob, gates: Gates) -> Iterator[Evidence]:
     """What both sides have measured of each configuration, in the order of the plan."""
     before = records_by_round(job.baseline.records)
     after = records_by_round(job.candidate.records)
+    knobs_before, knobs_after = planned_knobs(job.baseline), planned_knobs(job.candidate)
     for key, twin in job.info.twins.items():
         baseline, candidate = before.get(key, {}), after.get(twin, {})
-        knobs = _knobs(baseline) or _knobs(candidate)
+        knobs = knobs_before.get(key) or knobs_after.get(twin, {})
         yield Evidence(
             key=key,
             knobs=knobs,
@@ -114,7 +115,3 @@ def _wants_more(evidence: Evidence, info: AbInfo) -> bool:
 
 def _has_failed(records: ByRound) -> bool:
     return any(record.status not in TIMED_STATUSES for record in records.values())
-
-
-def _knobs(records: ByRound) -> Mapping[str, JsonValue]:
-    return next((record.knobs for record in records.values()), {})

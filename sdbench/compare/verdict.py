@@ -38,7 +38,13 @@ class Verdict(str, Enum):
         """Whether it is better than before for certain."""
         return self in _IMPROVEMENTS
 
+    @property
+    def is_unchecked(self) -> bool:
+        """Whether there is nothing to hold against anything: data is missing on a side."""
+        return self in _UNCHECKED
 
+
+_UNCHECKED = (Verdict.MISSING, Verdict.NEW, Verdict.GONE)
 _REGRESSIONS = (Verdict.SLOWER, Verdict.MORE, Verdict.WORSE, Verdict.BROKEN)
 _IMPROVEMENTS = (Verdict.FASTER, Verdict.LESS, Verdict.BETTER, Verdict.FIXED)
 

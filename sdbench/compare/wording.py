@@ -12,6 +12,12 @@ def percent(share: float) -> str:
     return f"{'-' if share < 0 and float(f'{value:.{digits}f}') else ''}{value:.{digits}f} %"
 
 
+def signed_percent(share: float) -> str:
+    """A change as a percentage with its sign: ``+7.1 %``, ``-0.3 %``; ``0.0 %`` has none."""
+    text = percent(share)
+    return f"+{text}" if share > 0 and any(digit in text for digit in "123456789") else text
+
+
 def interval(effect: Effect) -> str:
     """The interval of a change: ``-0.3 to 5.2 %``."""
     return f"{percent(effect.low - 1).removesuffix(' %')} to {percent(effect.high - 1)}"

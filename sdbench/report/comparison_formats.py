@@ -12,7 +12,7 @@ from sdbench.report.comparison_json import comparison_json
 from sdbench.report.comparison_junit import comparison_junit
 from sdbench.report.comparison_markdown import comparison_markdown
 from sdbench.report.comparison_text import comparison_text
-from sdbench.report.files import write_atomically
+from sdbench.report.files import write_text
 
 ENDINGS: Mapping[str, str] = {
     ".txt": "text",
@@ -59,4 +59,4 @@ def format_of(path: Path) -> str:
 def write_comparison(comparison: Comparison, path: Path) -> None:
     """Writes a comparison to a file, in the format of its ending, as a whole or not at all."""
     text = TEXTS[format_of(path)](comparison)
-    write_atomically(path, lambda partial: partial.write_text(text, encoding="utf-8"))
+    write_text(path, text)

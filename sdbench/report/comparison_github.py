@@ -58,12 +58,11 @@ def append_step_summary(comparison: Comparison, path: Path) -> None:
 
 def _groups(comparison: Comparison) -> Iterator[tuple[str, str, list[str]]]:
     """Kind, title and sentences of what has annotations of its own."""
-    found = [sentence(*told) for told in comparison.regressions()]
-    is_told = len(found) == 1  # by the answer
-    if comparison.failing and comparison.ending is Ending.REGRESSION:
-        yield "error", "regression", [] if is_told else found
-    else:
-        yield "warning", "regression that fails nothing", [] if is_told else found
+    found, failing = tuple(comparison.regressions()), comparison.failing
+    if len(found) > 1:  # a single one is told by the answer
+        others = [told for told in found if told not in failing]
+        yield "error", "regression", [sentence(*told) for told in failing]
+        yield "warning", "regression that fails nothing", [sentence(*told) for told in others]
     findings = ((row, one) for row in comparison.rows for one in row.findings)
     opened = [sentence(row, one) for row, one in findings if looks_worse(one)]
     yield "warning", "cannot tell", opened if len(opened) > 1 or found else []

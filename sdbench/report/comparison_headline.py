@@ -9,6 +9,7 @@ from statistics import median_low
 
 from sdbench.compare.comparison import Comparison, Ending, Finding, Kind, Row, Unit
 from sdbench.compare.effect import ALPHA, POWER
+from sdbench.compare.evidence import LATENCY
 from sdbench.compare.verdict import Verdict, gravity
 from sdbench.report.comparison_words import (
     effect_text,
@@ -95,8 +96,8 @@ def _further(comparison: Comparison) -> Iterator[str]:
         yield f"{_regressions(found)}; this fails nothing here"
     if comparison.unfit and ending is not Ending.UNFIT:
         yield f"the environment is unfit, times cannot be judged: {_listed(comparison.unfit)}"
-    if ending is Ending.UNFIT and comparison.failing:
-        yield f"measured all the same: {_regressions(comparison.failing)}"
+    if comparison.doubted and not advisory:
+        yield f"measured all the same: {_regressions(comparison.doubted)}"
     if ending is not Ending.INCOMPLETE and (comparison.incomplete or comparison.missing):
         yield f"incomplete: {_absence(comparison)}"
     doubtful, opened = _doubtful(comparison), _open(comparison)
@@ -193,7 +194,7 @@ def _gated_times(comparison: Comparison) -> list[Told]:
     found = []
     for row in comparison.rows:
         times = [one for one in row.findings if _is_judged_time(one)]
-        latency = [one for one in times if one.metric == "latency"]
+        latency = [one for one in times if one.metric == LATENCY]
         if times:
             found.append((row, max(latency or times, key=_hides)))
     return found
@@ -201,7 +202,7 @@ def _gated_times(comparison: Comparison) -> list[Told]:
 
 def _is_judged_time(finding: Finding) -> bool:
     is_time = finding.is_gated and finding.unit is Unit.SECONDS
-    return is_time and finding.verdict not in (Verdict.MISSING, Verdict.NEW, Verdict.GONE)
+    return is_time and not finding.verdict.is_unchecked
 
 
 def _hides(finding: Finding) -> float:

@@ -2,29 +2,18 @@
 
 from __future__ import annotations
 
-from importlib import resources
-
-from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
-
 from sdbench.compare.comparison import Comparison, Ending
 from sdbench.report.comparison_forest import forest
 from sdbench.report.comparison_view import comparison_view
 from sdbench.report.comparison_words import ARROW, unbroken, value_text
+from sdbench.report.pages import own_texts, page_environment
 
-_TEMPLATES = "templates"
 _STYLES = ("report.css", "hardware.css", "comparison.css")
 
 
 def comparison_html(comparison: Comparison) -> str:
     """The page of a comparison."""
-    environment = Environment(
-        loader=PackageLoader("sdbench.report", _TEMPLATES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    environment = page_environment()
     environment.globals["value_text"] = value_text
     environment.filters["unbroken"] = _unbroken
     view = comparison_view(comparison)
@@ -32,7 +21,7 @@ def comparison_html(comparison: Comparison) -> str:
         view=view,
         forest=forest(view),
         tone=_tone(comparison),
-        style=Markup("").join(map(_own_text, _STYLES)),
+        style=own_texts(_STYLES),
     )
 
 
@@ -46,9 +35,3 @@ def _tone(comparison: Comparison) -> str:
     if comparison.advisory and comparison.ending is Ending.CLEAN:
         return "advisory"
     return comparison.ending.name.lower()
-
-
-def _own_text(name: str) -> Markup:
-    """A file of this package, which needs no escaping."""
-    folder = resources.files("sdbench.report") / _TEMPLATES
-    return Markup((folder / name).read_text(encoding="utf-8"))

@@ -22,8 +22,6 @@ from sdbench.report.comparison_words import sentence
 _NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 """What XML 1.0 cannot hold, not even escaped."""
 
-_WITHOUT_DATA = (Verdict.MISSING, Verdict.NEW, Verdict.GONE)
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Case:
@@ -128,7 +126,7 @@ def _of_finding(row: RowView, one: FindingView, comparison: Comparison) -> _Case
 def _outcome(one: FindingView, comparison: Comparison) -> tuple[str | None, str]:
     """How a finding ends as a test, and why a regression is none that fails."""
     finding = one.finding
-    if finding.is_gated and finding.verdict in _WITHOUT_DATA:
+    if finding.is_gated and finding.verdict.is_unchecked:
         return "error", ""
     if not finding.fails:
         return None, ""

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from sdbench.compare.comparison import Comparison, Ending
 from sdbench.report.comparison_view import ComparisonView, RowView, comparison_view
-from sdbench.report.markdown import escaped
+from sdbench.report.markdown import escaped, folded, table_row
 
 MOST_ROWS = 20
 """Rows that stand open or folded each, so that a comment stays below GitHub's 65,536 characters."""
@@ -30,10 +30,10 @@ def comparison_markdown(comparison: Comparison) -> str:
         f"{sign(comparison)} **{escaped(view.headline)}**",
         "\n".join(f"- {escaped(one)}" for one in view.further),
         _table(changed),
-        _folded(f"{len(same):,} without a change", _table(same)) if same else "",
-        _folded("Why", _reasons(changed)) if changed else "",
-        _folded("What could have been seen", _list(view.limits)),
-        _folded("The two sides", _sides(view)),
+        folded(f"{len(same):,} without a change", _table(same)) if same else "",
+        folded("Why", _reasons(changed)) if changed else "",
+        folded("What could have been seen", _list(view.limits)),
+        folded("The two sides", _sides(view)),
         f"<sub>{escaped(f'{view.counts}; {view.ending}')}</sub>",
     ]
     return "\n\n".join(block for block in blocks if block) + "\n"
@@ -49,12 +49,12 @@ def sign(comparison: Comparison) -> str:
 def _table(rows: Sequence[RowView]) -> str:
     if not rows:
         return ""
-    lines = [_line(_HEADS), _line(["---", "---", "---", "--:", "--:", "--:"])]
+    lines = [table_row(_HEADS), table_row(["---", "---", "---", "--:", "--:", "--:"])]
     for row in rows[:MOST_ROWS]:
         for index, one in enumerate(row.told):
             name = row.name if index == 0 else ""
             told = (one.verdict, name, one.metric, one.effect, one.values, one.seen)
-            lines.append(_line([escaped(cell) for cell in told]))
+            lines.append(table_row([escaped(cell) for cell in told]))
     return "\n".join(lines) + _more(rows)
 
 
@@ -84,12 +84,3 @@ def _differences(view: ComparisonView) -> Iterator[str]:
 
 def _list(lines: Sequence[str]) -> str:
     return "\n".join(f"- {escaped(line)}" for line in lines)
-
-
-def _folded(title: str, content: str) -> str:
-    """What opens at a click; the empty lines make what is inside Markdown again."""
-    return f"<details>\n<summary>{title}</summary>\n\n{content}\n\n</details>"
-
-
-def _line(cells: Sequence[str]) -> str:
-    return f"| {' | '.join(cells)} |"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from sdbench.compare.comparison import Comparison, Finding, Row
+from sdbench.compare.evidence import LATENCY
 from sdbench.compare.verdict import Verdict, gravity
 from sdbench.report.cells import DASH
 from sdbench.report.comparison_headline import (
@@ -184,7 +185,7 @@ def _gravity(row: Row) -> tuple[bool, int]:
 def _row(row: Row, units: str) -> RowView:
     views = {id(one): _finding(row, one, units) for one in row.findings}
     ordered = sorted(row.findings, key=lambda one: (not one.is_gated, gravity(one.verdict)))
-    told = [one for one in ordered if _is_told(one)] or [row.finding("latency") or row.decisive]
+    told = [one for one in ordered if _is_told(one)] or [row.finding(LATENCY) or row.decisive]
     return RowView(
         row=row,
         verdict=row.verdict.value,

@@ -6,8 +6,9 @@ import math
 import re
 
 from sdbench.compare.comparison import Finding, Row, Unit
+from sdbench.compare.evidence import LATENCY, STAGE_PREFIX
 from sdbench.compare.verdict import Verdict
-from sdbench.compare.wording import interval, percent, slower_or_faster
+from sdbench.compare.wording import interval, percent, signed_percent, slower_or_faster
 from sdbench.report.cells import DASH
 from sdbench.units import format_bytes, format_seconds
 
@@ -19,7 +20,6 @@ _METRIC_WORDS = {
     "peak_reserved": "reserved memory",
     "peak_device_used": "memory used on the device",
 }
-_STAGE = "stage:"
 NO_BREAK = "\u00a0"
 _WITHIN_A_FIGURE = re.compile(r"(?<=\d) (?=%|(?:s|ms|B|KiB|MiB|GiB|dB)\b)|(?<=->) | (?=->)")
 _UNIT_NOUNS = {"pairs": "pair", "processes": "process"}
@@ -27,8 +27,8 @@ _UNIT_NOUNS = {"pairs": "pair", "processes": "process"}
 
 def metric_words(metric: str) -> str:
     """A metric as people say it: ``stage denoiser``, ``allocated memory``."""
-    if metric.startswith(_STAGE):
-        return f"stage {metric.removeprefix(_STAGE)}"
+    if metric.startswith(STAGE_PREFIX):
+        return f"stage {metric.removeprefix(STAGE_PREFIX)}"
     return _METRIC_WORDS.get(metric, metric.replace("_", " "))
 
 
@@ -52,7 +52,7 @@ def value_text(value: float | str | None, unit: Unit) -> str:
 def change_text(finding: Finding) -> str:
     """How the candidate differs: ``+7.1 %``, ``+64.0 MiB (+6.2 %)``, ``ok -> oom``."""
     if finding.effect is not None:
-        return _signed(finding.effect.ratio - 1)
+        return signed_percent(finding.effect.ratio - 1)
     before, now = finding.baseline, finding.candidate
     if finding.unit is Unit.DECIBEL:
         return value_text(now, finding.unit)
@@ -64,7 +64,7 @@ def change_text(finding: Finding) -> str:
         return "no change"
     if finding.unit is Unit.SCORE:
         return f"{now - before:+.3f}"
-    share = _signed(now / before - 1) if before else DASH
+    share = signed_percent(now / before - 1) if before else DASH
     if finding.unit is Unit.SECONDS:
         return share
     return f"{'+' if now > before else ''}{format_bytes(round(now - before))} ({share})"
@@ -137,7 +137,7 @@ def why_text(row: Row, finding: Finding, units: str) -> str:
 def sentence(row: Row, finding: Finding) -> str:
     """A finding about a configuration, as in a headline, without a full stop."""
     subject = metric_words(finding.metric)
-    about = row.name if finding.metric == "latency" else f"{row.name}: {subject}"
+    about = row.name if finding.metric == LATENCY else f"{row.name}: {subject}"
     verdict, effect = finding.verdict, finding.effect
     if effect is not None and verdict in (Verdict.SLOWER, Verdict.FASTER):
         return f"{about} is {slower_or_faster(effect)}"
@@ -174,11 +174,6 @@ def plural(number: int, noun: str) -> str:
 def unbroken(text: str) -> str:
     """The text with spaces that no line ends at between a number and its unit."""
     return _WITHIN_A_FIGURE.sub(NO_BREAK, text)
-
-
-def _signed(share: float) -> str:
-    text = percent(share)
-    return f"+{text}" if share > 0 and any(digit in text for digit in "123456789") else text
 
 
 def _reason(finding: Finding) -> str:

@@ -49,9 +49,12 @@ def _measures(m: Measurement) -> dict[str, Metric]:
     measures: dict[str, Metric] = {"failures": {"value": 0 if latency else 1}}
     if latency:
         estimate = latency.scaled(NANOSECONDS)
-        measures["latency"] = {"value": estimate.point}
+        measures["latency"] = {"value": round(estimate.point)}
         if estimate.sample_count > 1:
-            measures["latency"] |= {"lower_value": estimate.low, "upper_value": estimate.high}
+            measures["latency"] |= {
+                "lower_value": round(estimate.low),
+                "upper_value": round(estimate.high),
+            }
     if (peak_bytes := m.peak_allocated_bytes) is not None:
         measures["peak-memory"] = {"value": peak_bytes}
     if m.fidelity_score is not None:

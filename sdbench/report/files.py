@@ -36,6 +36,15 @@ def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
         raise CannotWrite(f"cannot write {path}: {error.strerror or error}") from error
 
 
+def write_text(path: Path, text: str) -> None:
+    """Writes a text as `write_atomically` does.
+
+    Raises:
+        CannotWrite: The system refuses.
+    """
+    write_atomically(path, lambda partial: partial.write_text(text, encoding="utf-8"))
+
+
 def obstacle_to_writing(path: Path) -> str | None:
     """Why a file could not be written, as far as can be seen without trying; else None."""
     folder = path.resolve().parent

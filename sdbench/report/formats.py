@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from sdbench.report.files import write_atomically
+from sdbench.report.files import write_text
 from sdbench.report.history import HistoryView
 from sdbench.report.html import html
 from sdbench.report.markdown import markdown
@@ -55,4 +55,4 @@ def write_report(
         write_png(run, path)
         return
     text = report_text(run, format_name, history)
-    write_atomically(path, lambda partial: partial.write_text(text, encoding="utf-8"))
+    write_text(path, text)

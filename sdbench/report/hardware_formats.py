@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from sdbench.report.files import write_atomically
+from sdbench.report.files import write_text
 from sdbench.report.hardware import HardwareView
 from sdbench.report.hardware_html import hardware_html
 from sdbench.report.hardware_markdown import hardware_markdown
@@ -26,4 +26,4 @@ def write_comparison(view: HardwareView, format_name: str, path: Path) -> None:
         path: The file; it is replaced.
     """
     text = COMPARISON_TEXTS[format_name](view)
-    write_atomically(path, lambda partial: partial.write_text(text, encoding="utf-8"))
+    write_text(path, text)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from sdbench.report.hardware import DeviceView, HardwareView, SummaryRow
-from sdbench.report.markdown import escaped
+from sdbench.report.markdown import escaped, table_row
 
 
 def hardware_markdown(view: HardwareView) -> str:
@@ -27,7 +27,8 @@ def hardware_markdown(view: HardwareView) -> str:
 def _summary(view: HardwareView) -> str:
     heads = ["device", *map(escaped, view.summary_columns)]
     rules = ["---", *["--:"] * (len(heads) - 2), "---"]
-    return "\n".join([_line(heads), _line(rules), *(_line(_cells(row)) for row in view.summary)])
+    lines = [heads, rules, *(_cells(row) for row in view.summary)]
+    return "\n".join(map(table_row, lines))
 
 
 def _cells(row: SummaryRow) -> list[str]:
@@ -43,7 +44,3 @@ def _device(device: DeviceView) -> str:
 
 def _bullets(lines: Iterable[str]) -> str:
     return "\n".join(f"- {escaped(line)}" for line in lines)
-
-
-def _line(cells: Iterable[str]) -> str:
-    return f"| {' | '.join(cells)} |"

@@ -11,7 +11,7 @@ from sdbench.analysis.history import History, Series, Step
 from sdbench.analysis.history_point import Point, RunPoints
 from sdbench.analysis.turns import Turn
 from sdbench.analysis.wording import count, estimate_text, joined, score_text
-from sdbench.compare.wording import percent
+from sdbench.compare.wording import percent, signed_percent
 from sdbench.results.record import Status
 from sdbench.units import format_bytes, format_seconds
 
@@ -240,9 +240,9 @@ def _turn_words(turn: Turn) -> str:
     before, after = turn.before, turn.after
     match turn.metric:
         case "peak_allocated":
-            share = percent(float(after) / float(before) - 1) if before else "from none"
+            share = signed_percent(float(after) / float(before) - 1) if before else "from none"
             sizes = f"{format_bytes(int(before))} -> {format_bytes(int(after))}"
-            words = f"allocated memory {sizes} ({'+' if after > before else ''}{share})"
+            words = f"allocated memory {sizes} ({share})"
         case "fidelity":
             words = f"fidelity {score_text(float(before))} -> {score_text(float(after))}"
         case _:

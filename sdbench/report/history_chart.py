@@ -133,7 +133,7 @@ def history_chart(series: Series, view: HistoryView) -> HistoryChart | None:
     if not latencies:
         return None
     scale = _scale(list(latencies.values()), len(series.points))
-    numbers = {at: one.number for one in history.conditions for at in one.positions}
+    numbers = history.numbers
     failures = tuple(
         Mark(scale.x(at), _title(point, view.moments[at]))
         for at, point in enumerate(series.points)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from sdbench.report.files import write_atomically
+from sdbench.report.files import write_text
 from sdbench.report.history import HistoryView
 from sdbench.report.history_json import history_json
 from sdbench.report.history_markdown import history_markdown
@@ -47,4 +47,4 @@ def write_history(view: HistoryView, format_name: str, path: Path) -> None:
         path: The file; it is replaced.
     """
     text = TEXTS[format_name](view)
-    write_atomically(path, lambda partial: partial.write_text(text, encoding="utf-8"))
+    write_text(path, text)

@@ -20,7 +20,7 @@ def history_json(view: HistoryView) -> str:
 
 
 def _content(history: History) -> dict[str, Any]:
-    numbers = {at: one.number for one in history.conditions for at in one.positions}
+    numbers = history.numbers
     return {
         "schema": HISTORY_SCHEMA,
         "suite": history.suite,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from sdbench.report.history import FOR_READING, ChangeView, HistoryView, SeriesView
-from sdbench.report.markdown import escaped
+from sdbench.report.markdown import escaped, folded, table_row
 
 MOST_CHANGES = 20
 """Rows of the table of changes, so that a comment stays short."""
@@ -44,12 +44,11 @@ def _conditions(view: HistoryView) -> Iterator[str]:
 
 def _series(series: Iterable[SeriesView]) -> Iterator[str]:
     rows = [(one.series.name, ", ".join(one.latest), one.spread or "–") for one in series]
-    yield "<details>\n<summary>How every configuration stands</summary>"
-    yield _table(("configuration", "last run", "spread from run to run"), rows)
-    yield "</details>"
+    table = _table(("configuration", "last run", "spread from run to run"), rows)
+    yield folded("How every configuration stands", table)
 
 
 def _table(heads: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
     heads = list(heads)
     lines = [heads, ["---"] * len(heads), *([escaped(cell) for cell in row] for row in rows)]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    return "\n".join(map(table_row, lines))

@@ -3,26 +3,23 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping
 from functools import cache
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup, escape
+from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
-from sdbench.report.files import write_atomically
+from sdbench.report.files import write_text
 from sdbench.report.glossary import GLOSSARY
 from sdbench.report.history import HistoryView
 from sdbench.report.over_time import SIZES, over_time
+from sdbench.report.pages import own_texts, page_environment
 from sdbench.report.table_data import table_data
 from sdbench.report.view import report_view
 from sdbench.results.store import Run
 
-_TEMPLATES = "templates"
 _STYLES = (
     "report.css",
     "glossary.css",
@@ -73,8 +70,7 @@ _SCRIPTS = (
 
 def write_html(run: Run, path: Path) -> None:
     """Writes the report of a run to a file, as a whole or not at all."""
-    text = html(run)
-    write_atomically(path, lambda partial: partial.write_text(text, encoding="utf-8"))
+    write_text(path, html(run))
 
 
 def html(run: Run, history: HistoryView | None = None) -> str:
@@ -84,15 +80,8 @@ def html(run: Run, history: HistoryView | None = None) -> str:
         run: The run.
         history: Earlier and later runs of its suite, for a section of their own.
     """
-    environment = Environment(
-        loader=PackageLoader("sdbench.report", _TEMPLATES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    environment = page_environment()
     environment.globals["glossary"] = GLOSSARY
-    environment.filters["breakable"] = breakable
     view = report_view(run)
     return environment.get_template("report.html.j2").render(
         view=view,
@@ -101,15 +90,10 @@ def html(run: Run, history: HistoryView | None = None) -> str:
         charts=island({"scatter": view.chart, "convergence": view.convergence_chart}),
         page=island(view.page),
         table=island(table_data(view.table)),
-        style=Markup("").join(map(_own_text, _STYLES)),
-        script=Markup("").join(map(_own_text, _SCRIPTS)),
+        style=own_texts(_STYLES),
+        script=own_texts(_SCRIPTS),
         plotly=_plotly(),
     )
-
-
-def breakable(text: str) -> Markup:
-    """A text whose long names may break after their own signs, not inside a word."""
-    return Markup(re.sub("([_=/])", r"\1<wbr>", str(escape(text))))
 
 
 def island(data: Mapping[str, Any]) -> Markup:
@@ -118,13 +102,6 @@ def island(data: Mapping[str, Any]) -> Markup:
     for character in "<>&\u2028\u2029":
         text = text.replace(character, f"\\u{ord(character):04x}")
     return Markup(text)
-
-
-@cache
-def _own_text(name: str) -> Markup:
-    """A file of this package, which needs no escaping."""
-    folder = resources.files("sdbench.report") / _TEMPLATES
-    return Markup((folder / name).read_text(encoding="utf-8"))
 
 
 @cache

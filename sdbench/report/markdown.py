@@ -97,8 +97,8 @@ def _frontier_table(measured: Sequence[Measurement], advice: Advice) -> str:
     memory = f"peak memory ({shared})" if shared else "peak memory"
     heads = ["", "configuration", "latency an image", "p95 of a call", memory]
     heads += ["fidelity", "worst picture"] if has_fidelity else []
-    lines = [_line(heads), _line(["---", "---", *["--:"] * (len(heads) - 2)])]
-    lines += [_line(_cells(m, advice, has_fidelity, not shared)) for m in rows]
+    lines = [table_row(heads), table_row(["---", "---", *["--:"] * (len(heads) - 2)])]
+    lines += [table_row(_cells(m, advice, has_fidelity, not shared)) for m in rows]
     keys = {m.key for m in unbeaten}
     beaten = [m for m in rows if m.key not in keys]
     shown = len(rows) - len(beaten)
@@ -148,7 +148,8 @@ def _cells(m: Measurement, advice: Advice, has_fidelity: bool, names_memory: boo
     return cells
 
 
-def _line(cells: Iterable[str]) -> str:
+def table_row(cells: Iterable[str]) -> str:
+    """A line of a table; its cells are escaped already."""
     return f"| {' | '.join(cells)} |"
 
 
@@ -170,14 +171,14 @@ def _counts(run: Run, measured: Sequence[Measurement]) -> str:
 def _details(advice: Advice) -> Iterator[str]:
     best = advice.best
     if best.chosen is not None:
-        yield _folded("Why this one", escaped(best.reason))
+        yield folded("Why this one", escaped(best.reason))
     if best.code:
-        yield _folded("The Python that runs it", fenced(best.code, "python"))
+        yield folded("The Python that runs it", fenced(best.code, "python"))
     if best.suite:
-        yield _folded("The suite that measures it again", fenced(best.suite, "yaml"))
+        yield folded("The suite that measures it again", fenced(best.suite, "yaml"))
 
 
-def _folded(title: str, content: str) -> str:
+def folded(title: str, content: str) -> str:
     """What opens at a click; the empty lines make what is inside Markdown again."""
     return f"<details>\n<summary>{title}</summary>\n\n{content}\n\n</details>"
 

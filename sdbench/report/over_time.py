@@ -84,7 +84,7 @@ def over_time(view: HistoryView) -> OverTime:
 
 def _charted(one: SeriesView, view: HistoryView) -> ChartedSeries:
     history = view.history
-    numbers = {at: one.number for one in history.conditions for at in one.positions}
+    numbers = history.numbers
     newest = list(reversed(range(len(history.runs))))[:MOST_ROWS]
     return ChartedSeries(
         view=one,

@@ -24,6 +24,9 @@ _TIMEOUT_S = 60.0
 
 _COMMIT_DIGITS = 12
 
+_MOST_SHOWN = 200
+"""Characters of what went wrong: another program may repeat the whole script."""
+
 _MARK = "sdbench-installation:"
 """Begins the line that counts: a ``sitecustomize`` may print lines of its own."""
 
@@ -124,7 +127,7 @@ def _ask(interpreter: Interpreter, environment: Mapping[str, str], folder: Path)
         ) from None
     except subprocess.CalledProcessError as error:
         lines = error.stderr.strip().splitlines()
-        last = lines[-1] if lines else f"exit code {error.returncode}"
+        last = lines[-1][-_MOST_SHOWN:] if lines else f"exit code {error.returncode}"
         raise NoInstallation(f"{name} does not say what is installed there: {last}") from None
     for line in answer.stdout.splitlines():
         if line.startswith(_MARK):

@@ -10,8 +10,9 @@ from sdbench.compare.comparison import Row
 from sdbench.compare.conditions import other_conditions
 from sdbench.compare.evidence import Evidence, records_by_round
 from sdbench.compare.stored import compare_records
+from sdbench.results.finding import runs_at
 from sdbench.results.record import Record
-from sdbench.results.store import RUN_FILE, Run, RunFolderError, find_runs, read_run
+from sdbench.results.store import Run, read_run
 from sdbench.suite.configuration import Configuration
 from sdbench.suite.gates import Gates
 
@@ -22,20 +23,12 @@ def find_baseline(path: Path, suite_name: str) -> Run | None:
     Raises:
         RunFolderError: The path holds no runs at all, or a damaged one.
     """
-    if (path / RUN_FILE).exists():
-        return read_run(path)
-    direct = [file.parent for file in path.glob(f"*/{RUN_FILE}")]
-    if not direct and not find_runs(path):
-        raise RunFolderError(
-            f"{path} is neither a run nor a folder of runs; `sdbench run SUITE` makes one"
-        )
-    newest_first = sorted([*direct, *find_runs(path, suite_name)], key=_by_name, reverse=True)
-    runs = map(read_run, newest_first)
-    return next((run for run in runs if run.info.suite.get("name") == suite_name), None)
-
-
-def _by_name(folder: Path) -> tuple[str, Path]:
-    return folder.name, folder
+    folder, found = path.resolve(), runs_at(path)
+    if found == (folder,):
+        return read_run(folder)
+    possible = [one for one in found if one.parent == folder or one.parent.name == suite_name]
+    newest_first = map(read_run, reversed(possible))
+    return next((run for run in newest_first if run.info.suite.get("name") == suite_name), None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from sdbench.errors import IllegalValue, SdbenchError
 from sdbench.results.rounds import TIMED_STATUSES
 from sdbench.results.store import Run
 from sdbench.results.table import accepted_samples
+from sdbench.suite.configuration import Configuration
 from sdbench.suite.load import suite_from_json
 from sdbench.testing.baseline import Baseline, find_baseline
 from sdbench.testing.in_process import Ask, measured_here
@@ -163,7 +164,7 @@ class Checker:
             missing = f"{self._around.baseline} holds no run of this check"
             ending = Ending.FAILED if gates.missing else Ending.PASSED
             return Outcome(ending, "MISSING", (missing,))
-        baseline = Baseline.of(stored, gates, ())
+        baseline = Baseline.of(stored, gates, [Configuration(record.knobs)])
         advisory = baseline.advisory(run)
         return outcome_against(baseline.row(record, run.folder), record, gates, advisory)
 

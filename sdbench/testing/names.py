@@ -7,14 +7,11 @@ import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from sdbench.analysis.wording import setting
+from sdbench.analysis.wording import setting, spoken_order
 from sdbench.jsontypes import JsonValue
 from sdbench.knobs.registry import varying_knobs
 from sdbench.suite.configuration import Configuration
 from sdbench.suite.model import Suite
-
-_FIRST = ("scheduler", "steps", "dtype")
-"""Said first, as everywhere in sdbench."""
 
 _NO_WORD = re.compile(r"[^\w.+]+")
 """What ``pytest -k`` takes for no part of a name, and ``-``, which parts the settings."""
@@ -31,7 +28,7 @@ def item_names(suite: Suite, configurations: Sequence[Configuration]) -> tuple[s
     stands for it.
     """
     varying = varying_knobs([one.knobs for one in configurations])
-    ordered = [name for name in dict.fromkeys((*_FIRST, *varying)) if name in varying]
+    ordered = spoken_order(varying)
     names = [_name(one.knobs, ordered) or suite.name for one in configurations]
     counts = Counter(names)
     return tuple(

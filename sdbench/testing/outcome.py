@@ -8,12 +8,11 @@ from enum import Enum
 
 from sdbench.compare.comparison import Finding, Row
 from sdbench.compare.evidence import LATENCY
+from sdbench.compare.status import STATUS
 from sdbench.compare.verdict import Verdict
 from sdbench.results.record import Record, Status
 from sdbench.results.rounds import TIMED_STATUSES
 from sdbench.suite.gates import Gates
-
-_STATUS = "status"
 
 
 class Ending(Enum):
@@ -69,7 +68,7 @@ def outcome_against(
         gates: The gates of its configuration.
         advisory: Why a change can fail nothing; data that is missing fails all the same.
     """
-    status = row.finding(_STATUS)
+    status = row.finding(STATUS)
     failing = [one for one in row.findings if not advisory and one.fails]
     if gates.missing:
         failing += [one for one in row.findings if one.is_gated and _is_missing(one)]

@@ -16,9 +16,6 @@ from sdbench.testing.playback import Benchmark, Playback, timed_by
 if TYPE_CHECKING:
     from _pytest._code.code import TerminalRepr  # pytest names it nowhere else
 
-MARKER = "sdbench"
-"""On every configuration, with its settings: ``pytest -m "sdbench(steps=10)"``."""
-
 
 class ConfigurationFailed(Exception):
     """A configuration did not pass; the message says why, and no traceback says more."""
@@ -67,7 +64,10 @@ def _measured(request: pytest.FixtureRequest, benchmark: Benchmark) -> None:
 
 
 class ConfigurationItem(pytest.Function):
-    """A configuration. It is a function, so that it can have pytest-benchmark's fixture."""
+    """A configuration. It is a function, so that it can have pytest-benchmark's fixture.
+
+    Its settings are on its marker: ``pytest -m "sdbench(steps=10)"`` chooses by them.
+    """
 
     def __init__(self, *, configuration: Configuration, measures: Measures, **kwargs: Any) -> None:
         super().__init__(**kwargs)

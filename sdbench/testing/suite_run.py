@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -38,18 +38,6 @@ def once(suite: Suite) -> Suite:
     return replace(suite, measure=quick)
 
 
-class Notes(Silence):
-    """Keeps what a person should know; says nothing meanwhile."""
-
-    def __init__(self, configurations: Sequence[Configuration]) -> None:
-        super().__init__(configurations)
-        self.notes: list[str] = []
-
-    def note(self, text: str) -> None:
-        """Keeps a remark."""
-        self.notes.append(text)
-
-
 @dataclass(frozen=True, slots=True)
 class _Started:
     controller: Controller
@@ -67,7 +55,7 @@ class SuiteRun:
 
     def __init__(self, order: Order, launcher: Callable[[], Launcher] | None = None) -> None:
         self.order = order
-        self.listener = Notes(order.configurations)
+        self._listener = Silence(order.configurations)
         self._launcher = launcher or (lambda: launcher_for(order.device, _environment()))
         self._ending = ExitStack()
         self._started: _Started | None = None
@@ -95,7 +83,7 @@ class SuiteRun:
         try:
             started = self._started or self._start()
             record = started.controller.round(
-                configuration, 0, started.writer.folder, self.listener
+                configuration, 0, started.writer.folder, self._listener
             )
             record = started.judge.complete(configuration, record)
         except CannotStart as error:
@@ -127,7 +115,7 @@ class SuiteRun:
             raise NoWorker(str(error)) from None
         writer = self._ending.enter_context(create_run(order, plan(order.configurations), ready))
         controller.logs_folder = move_logs(logs, writer.folder)
-        drawings, judge = judge_for(order, controller, writer.folder, self.listener)
+        drawings, judge = judge_for(order, controller, writer.folder, self._listener)
         self._ending.callback(drawings.clear)
         self._started = _Started(controller, writer, judge)
         judge.prepare(order.configurations)

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
-import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 import venvs
+from launchers import SCRIPTED, KeptLauncher
 
 import sdbench as package
+from sdbench.cli.ab_progress import AbProgress
 from sdbench.cli.main import main
 from sdbench.results.ab import AbJob, read_ab_job
 
@@ -40,8 +40,28 @@ Call = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture
+def forked(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Workers are forked without torch: a Python for each would take most of a test's time."""
+    started: list[KeptLauncher] = []
+
+    def launcher_for(
+        device: str, environment: Mapping[str, str], python: str, folder: Path
+    ) -> KeptLauncher:
+        started.append(KeptLauncher(SCRIPTED, environment, python, folder))
+        return started[-1]
+
+    monkeypatch.setattr("sdbench.run.ab_sides.launcher_for", launcher_for)
+    yield
+    for launcher in started:
+        launcher.end()
+
+
+@pytest.fixture
 def command(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+    forked: None,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
 ) -> Call:
     """Runs a command line in a folder with a suite: exit code, output, errors."""
     monkeypatch.chdir(tmp_path)
@@ -183,28 +203,19 @@ def test_a_virtual_environment_without_sdbench_is_refused(command: Call, tmp_pat
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_an_interrupted_job_says_how_to_look_at_it(tmp_path: Path, number: signal.Signals) -> None:
-    (tmp_path / "suite.yaml").write_text(SUITE)
-    (tmp_path / "script.yaml").write_text("faults: [{fault: hang, knobs: {scheduler: ddim}}]")
-    command = [sys.executable, "-m", "sdbench", "ab", "suite.yaml", "--pairs", "2"]
-    with subprocess.Popen(
-        [*command, "--device", "scripted:script.yaml"],
-        cwd=tmp_path,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "PYTHONSAFEPATH": "1"},
-    ) as process:
-        assert process.stderr is not None
-        for line in process.stderr:
-            if line.startswith("screening"):
-                break
-        process.send_signal(number)
-        output, errors = process.communicate(timeout=60)
+def test_an_interrupted_job_says_how_to_look_at_it(
+    command: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: signal.Signals
+) -> None:
+    """As by Ctrl-C, or by a runner that cancels its job."""
+    monkeypatch.setattr(AbProgress, "finished", lambda *_: signal.raise_signal(number))
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        code, output, errors = command("ab", "suite.yaml", *SHORT)
+    finally:
+        signal.signal(signal.SIGTERM, before)
     job = the_job(tmp_path)
     relative = job.folder.relative_to(tmp_path)
-    assert process.returncode == 3
-    assert output == ""
+    assert (code, output) == (3, "")
     assert f"interrupted; look at what there is with: sdbench compare {relative}" in errors
     assert "Traceback" not in errors
     assert not job.info.is_finished

@@ -46,7 +46,7 @@ def test_each_stage_and_each_pair_has_a_line(capsys: pytest.CaptureFixture[str])
         "into results/x",
         "a remark",
         "screening: 2 configurations, 4 pairs (20 rounds)",
-        "pair 1 of 4: candidate +2.7 % (+0.4 % to +5.1 %), control 0.0 %",
+        "pair 1 of 4: candidate +2.7 % (+0.4 % to +5.1 %), control -0.04 %",
         "pair 2 of 4: candidate -2.0 %, control +1.0 %, 1 failed",
         "1 suspect: 8 fresh pairs (32 rounds)",
         "fresh pair 8 of 8: nothing ran on both sides, 2 failed",

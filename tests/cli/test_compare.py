@@ -9,11 +9,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
+import ab_jobs
 import pytest
 from factories import PIPELINE, around, record, run
 
 from sdbench.cli.main import main
-from sdbench.results.ab import AbInfo, Installation, write_ab_info
 from sdbench.results.record import Record
 from sdbench.suite.gates import Gates
 from sdbench.suite.model import Suite
@@ -48,33 +48,14 @@ def stored(folder: Path, name: str, torch: str = "2.13.0", **fields) -> Path:
     return run(place, list(rounds(**fields)), suite=SUITE, fingerprint=fingerprint).folder
 
 
-def ab_job(folder: Path, factor: float, control_factor: float = 1.0) -> Path:
+def ab_job(folder: Path, name: str, factor: float, control_factor: float = 1.0) -> None:
     """A finished A/B job whose candidate takes ``factor`` of the time."""
-    folder.mkdir(parents=True)
-    for name, told in (("baseline", 1.0), ("candidate", factor), ("control", control_factor)):
-        steps = (10,) if name == "control" else (4, 10)
-        made = run(_new(folder / f"{name}-made"), list(rounds(told, 12, steps=steps)), suite=SUITE)
-        made.folder.rename(folder / name)
-        made.folder.parent.rmdir()
-    keys = [one.key for one in rounds(count=1)]
-    side = Installation(source="venv", python="3.11.7", packages={}, variables={}, overrides={})
-    info = AbInfo(
-        baseline=side,
-        candidate=side,
-        twins={key: key for key in keys},
-        screen_pairs=4,
-        confirm_pairs=8,
-        most_pairs=16,
-        control_key=keys[1],
-        is_finished=True,
+    folder.mkdir(exist_ok=True)
+    sides = (list(rounds(told, count=12)) for told in (1.0, factor))
+    control = list(rounds(control_factor, count=12, steps=(10,)))
+    ab_jobs.ab_job(
+        folder, *sides, control=control, gates=SUITE.gates, control_key=control[0].key, name=name
     )
-    write_ab_info(folder, info)
-    return folder
-
-
-def _new(folder: Path) -> Path:
-    folder.mkdir()
-    return folder
 
 
 @pytest.fixture(scope="module")
@@ -88,9 +69,9 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     stored(folder, "torch", torch="2.14.0", factor=1.1)
     stored(folder, "less", steps=(4,))
     jobs = folder / "jobs"
-    ab_job(jobs / "2026-01-01-cpu-ab", 1.0)
-    ab_job(jobs / "2026-01-02-cpu-ab", 1.1)
-    ab_job(folder / "alarming", 1.1, control_factor=1.1)
+    ab_job(jobs, "2026-01-01-cpu-ab", 1.0)
+    ab_job(jobs, "2026-01-02-cpu-ab", 1.1)
+    ab_job(folder, "alarming", 1.1, control_factor=1.1)
     return folder
 
 

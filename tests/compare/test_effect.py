@@ -151,3 +151,15 @@ def test_pairs_that_were_added_for_precision_keep_the_degrees_of_their_least_num
             held[most_degrees] += effect.low <= 1 <= effect.high
     assert 0.94 < held[7] / 3000 < 0.97
     assert held[None] < held[7]
+
+
+def test_what_many_comparisons_hide_takes_more_pairs_than_it_has() -> None:
+    effect = paired_effect([(1.0, ratio) for ratio in (1.04, 1.06, 1.05, 1.07, 1.04, 1.05)])
+    assert effect is not None
+    assert effect.p_above(0.02) < 0.025
+    alpha = 0.025 / 1000
+    assert effect.p_above(0.02) > alpha
+    alone, among_many = pairs_needed(effect, 0.02), pairs_needed(effect, 0.02, alpha)
+    assert alone == 7
+    assert among_many is not None
+    assert among_many > 7

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import ab_jobs
@@ -211,3 +212,45 @@ def test_the_sides_tell_what_differs_between_them(tmp_path: Path) -> None:
     }
     assert comparison.candidate.facts["attention"] == "eager"
     assert comparison.candidate.source == "pr-venv"
+
+
+def test_a_knob_that_one_side_sets_is_told_with_the_suites_value_on_the_other(
+    tmp_path: Path,
+) -> None:
+    other = ab_jobs.installation(overrides={"guidance_scale": 5.0})
+    job = ab_jobs.ab_job(tmp_path, *ab_jobs.pairs(NO_DIFFERENCE), candidate=other)
+    for run, value in ((job.baseline, 3.0), (job.candidate, 5.0)):
+        fixed = run.info.suite["fixed"]
+        assert isinstance(fixed, dict)
+        fixed["guidance_scale"] = value
+    comparison = compare_ab(job)
+    assert comparison.baseline.facts["guidance_scale"] == "3.0"
+    assert comparison.candidate.facts["guidance_scale"] == "5.0"
+
+
+def test_a_suspect_that_fails_in_a_fresh_round_is_not_passed_over(tmp_path: Path) -> None:
+    before, after = ab_jobs.pairs((*SUSPECT, 1.2, 1.0))
+    failed = factories.record(status=Status.ERROR, fields={"round": 6})
+    job = ab_jobs.ab_job(tmp_path, [*before, ab_jobs.round_of(6, 1.0)], [*after, failed])
+    comparison = compare_ab(job)
+    assert comparison.rows[0].verdict is Verdict.AMBIGUOUS
+    assert comparison.ending is Ending.INCOMPLETE
+    assert "fresh pairs are missing of 1 suspect" in comparison.incomplete[0]
+
+
+def test_a_suspect_that_fails_at_first_look_is_not_passed_over(tmp_path: Path) -> None:
+    before, after = ab_jobs.pairs(SUSPECT)
+    failed = factories.record(status=Status.ERROR, fields={"round": 3})
+    comparison = compare_ab(ab_jobs.ab_job(tmp_path, before, [*after[:3], failed]))
+    assert comparison.ending is Ending.INCOMPLETE
+
+
+def test_what_only_other_gates_make_a_suspect_is_not_passed_over(tmp_path: Path) -> None:
+    before, after = (
+        [replace(one, load_s=load_s) for one in side]
+        for side, load_s in zip(ab_jobs.pairs(NO_DIFFERENCE), (1.0, 2.0), strict=True)
+    )
+    job = ab_jobs.ab_job(tmp_path, before, after)
+    assert compare_ab(job).ending is Ending.CLEAN
+    assert compare_ab(job, Gates(load=0.1)).ending is Ending.INCOMPLETE
+    assert compare_ab(job, Gates(load=0.1, missing=False)).ending is Ending.CLEAN

@@ -128,3 +128,10 @@ def test_pictures_that_are_not_gated_are_shown(tmp_path: Path) -> None:
     gates = Gates(picture_psnr_db=None)
     found = findings(tmp_path, pictures=(picture(), picture(30)), gates=gates)["picture"]
     assert (found.verdict, found.is_gated) == (Verdict.WORSE, False)
+
+
+def test_a_worst_score_of_zero_is_told(tmp_path: Path) -> None:
+    fidelities = factories.fidelity(0.5, worst=0.3), factories.fidelity(0.5, worst=0.0)
+    found = findings(tmp_path, fidelities=fidelities)["fidelity"]
+    assert found.verdict is Verdict.WORSE
+    assert found.reason.count("worst") == 2

@@ -199,3 +199,35 @@ def test_a_failure_judged_alone_is_broken(tmp_path: Path) -> None:
     failed = factories.record(status=Status.ERROR)
     row = compare_records(failed.key, baseline, [failed], Gates(), 1, tmp_path)
     assert row.verdict is Verdict.BROKEN
+
+
+def test_what_went_wrong_everywhere_on_both_sides_is_not_clean(tmp_path: Path) -> None:
+    failing = factories.record(status=Status.ERROR)
+    comparison = compare_runs(stored(tmp_path, [failing]), stored(tmp_path, [failing]))
+    assert comparison.rows[0].verdict is Verdict.SAME
+    assert comparison.ending is Ending.INCOMPLETE
+    one_runs = [*processes(STEADY, steps=7), failing]
+    comparison = compare_runs(stored(tmp_path, one_runs), stored(tmp_path, one_runs))
+    assert comparison.ending is Ending.CLEAN
+
+
+def test_a_run_that_lacks_planned_rounds_is_incomplete(tmp_path: Path) -> None:
+    whole = stored(tmp_path, processes(STEADY), planned_rounds=4)
+    cut = stored(tmp_path, processes(STEADY[:1]), planned_rounds=4)
+    assert compare_runs(whole, whole).ending is Ending.CLEAN
+    comparison = compare_runs(whole, cut)
+    assert comparison.ending is Ending.INCOMPLETE
+    assert comparison.incomplete == (
+        "the candidate's run was cut off: 1 configuration of it lacks some of 4 rounds "
+        "(--resume goes on with them)",
+    )
+
+
+@pytest.mark.parametrize("seconds", [0.0, -1.0])
+def test_a_time_that_is_not_above_zero_is_none(tmp_path: Path, seconds: float) -> None:
+    before = stored(tmp_path, processes(STEADY))
+    latency = (
+        compare_runs(before, stored(tmp_path, processes([seconds] * 4))).rows[0].finding("latency")
+    )
+    assert latency is not None
+    assert latency.verdict is Verdict.MISSING

@@ -49,6 +49,13 @@ def test_each_of_several_regressions_is_an_annotation() -> None:
     assert "euler, 10 steps: allocated memory grew by 64.0 MiB (+6.2 %25)" in told
 
 
+def test_a_slower_time_in_an_unfit_environment_is_no_error_beside_one() -> None:
+    lines = comparison_github(ready.regression(unfit=("it was throttled",))).splitlines()
+    levels = Counter(line.split()[0] for line in lines)
+    assert levels == {"::error": 5, "::warning": 1}
+    assert "is 7.1 %25 slower" in next(line for line in lines if line.startswith("::warning"))
+
+
 @pytest.mark.parametrize("fields", [{}, {"advisory": ("it was asked for",)}])
 def test_no_more_annotations_of_a_kind_than_github_shows(fields: dict[str, tuple[str]]) -> None:
     rows = [row(ready.SLOWER, ready.UNCLEAR, name=f"number {index}") for index in range(40)]

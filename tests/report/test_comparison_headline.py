@@ -90,10 +90,13 @@ def test_an_advisory_comparison_still_tells_its_regressions() -> None:
 
 def test_an_exact_regression_in_an_unfit_environment_is_one_and_says_both() -> None:
     found = ready.regression(unfit=("the device was throttled in 3 of 8 rounds",))
-    assert headline(found).startswith("5 regressions")
+    assert headline(found).startswith("4 regressions in 3 configurations; the gravest: euler")
     assert further(found)[0] == (
         "The environment is unfit, times cannot be judged: the device was throttled in 3 of 8 "
         "rounds."
+    )
+    assert further(found)[1] == (
+        "Measured all the same: 1 regression: dpmpp_2m, 10 steps is 7.1 % slower (5.2 to 9.0 %)."
     )
 
 

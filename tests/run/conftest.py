@@ -2,21 +2,22 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from launchers import SCRIPTED, KeptLauncher
 
 from sdbench.results.record import Record
 from sdbench.run.environment import worker_environment
-from sdbench.run.fork_launch import IMPORTED_ONCE, ForkServerLauncher
 from sdbench.run.launch import Launcher, SpawnLauncher
 from sdbench.run.session import Order
-from sdbench.run.worker_process import WorkerProcess
 from sdbench.suite.configuration import Configuration
 from sdbench.suite.expand import configurations
 from sdbench.suite.load import load_suite
+
+from .ab_runs import AbRecorder, Turns, without_fidelity
 
 SUITE = """
 name: scripted
@@ -75,33 +76,14 @@ def launcher(spawned: Launcher) -> Launcher:
     return spawned
 
 
-class KeptLauncher:
-    """A launcher whose server outlives the controllers, so that imports are paid once."""
-
-    def __init__(self, modules: Sequence[str] = IMPORTED_ONCE) -> None:
-        self._server = ForkServerLauncher(worker_environment(os.environ), modules)
-
-    def start(self, name: str, log: Path) -> WorkerProcess:
-        return self._server.start(name, log)
-
-    def close(self) -> None:
-        pass
-
-    def end(self) -> None:
-        self._server.close()
-
-
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def real() -> Iterator[KeptLauncher]:
     launcher = KeptLauncher()
     yield launcher
     launcher.end()
 
 
-SCRIPTED = ("sdbench.run.worker", "sdbench.devices.scripted", "sdbench.pipelines.simulated")
-
-
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def forked() -> Iterator[KeptLauncher]:
     """Workers for a scripted device, without torch."""
     launcher = KeptLauncher(SCRIPTED)
@@ -138,3 +120,19 @@ class Recorder:
 @pytest.fixture
 def recorder() -> Recorder:
     return Recorder()
+
+
+@pytest.fixture
+def turns() -> Turns:
+    return Turns()
+
+
+@pytest.fixture
+def listener() -> AbRecorder:
+    return AbRecorder()
+
+
+@pytest.fixture
+def plain(order: Callable[..., Order]) -> Order:
+    """Two loads of three configurations each, without pictures to judge."""
+    return without_fidelity(order())

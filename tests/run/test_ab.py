@@ -1,69 +1,33 @@
-"""A/B jobs: whose turn it is, who gets fresh pairs, and what a failure of one side costs."""
+"""A/B jobs: whose turn it is, who gets fresh pairs, and what is stored of them."""
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
+from ab_jobs import installation
 
-from sdbench.results.ab import BASELINE, CANDIDATE, CONTROL, AbJob, read_ab_job
-from sdbench.results.record import Record, Status
+from sdbench.results.ab import BASELINE, CANDIDATE, CONTROL, read_ab_job
+from sdbench.results.record import Record
 from sdbench.results.store import read_run
-from sdbench.run.ab import Wanted, run_ab
+from sdbench.run.ab import run_ab
 from sdbench.run.ab_listener import StageKind
-from sdbench.run.ab_order import NoControl, are_the_same, chosen_control
 from sdbench.run.launch import Launcher
-from sdbench.run.messages import Command, Event, Finished, Ready, Start
+from sdbench.run.messages import Command, Event, Finished, Start
 from sdbench.run.session import Order
-from sdbench.run.surroundings import Unfit
-from sdbench.run.worker_process import CannotStart
-from sdbench.suite.configuration import Configuration
 
-from .ab_jobs import (
+from .ab_runs import (
     AbRecorder,
     DelegatingWorker,
     Turns,
     WrappingLauncher,
-    installation,
+    always,
     job_order,
+    nothing,
     with_trained_pipeline,
-    without_fidelity,
 )
-
-
-def nothing(job: AbJob) -> Sequence[str]:
-    """No configuration is to get fresh pairs."""
-    return ()
-
-
-def always(key: str, of: list[int] | None = None) -> Wanted:
-    """This configuration, whatever its pairs say; ``of`` takes how often that was asked."""
-
-    def wanted(job: AbJob) -> Sequence[str]:
-        if of is not None:
-            of.append(len(job.baseline.records))
-        return (key,)
-
-    return wanted
-
-
-@pytest.fixture
-def turns() -> Turns:
-    return Turns()
-
-
-@pytest.fixture
-def listener() -> AbRecorder:
-    return AbRecorder()
-
-
-@pytest.fixture
-def plain(order: Callable[..., Order]) -> Order:
-    """Two loads of three configurations each, without pictures to judge."""
-    return without_fidelity(order())
 
 
 def sides_in_order(turns: Turns, number: int) -> list[str]:
@@ -204,135 +168,6 @@ def test_a_replaced_knob_changes_one_side_in_every_configuration(
     assert set(job.info.twins) & set(job.info.twins.values()) == set()
 
 
-@pytest.mark.parametrize(
-    ("fault", "status"), [("oom", Status.OOM), ("crash", Status.ERROR), ("hang", Status.TIMEOUT)]
-)
-def test_a_failure_of_one_side_costs_that_configuration_alone(
-    order: Callable[..., Order],
-    script: Callable[..., str],
-    forked: Launcher,
-    turns: Turns,
-    listener: AbRecorder,
-    fault: str,
-    status: Status,
-) -> None:
-    """It is measured once on each side, and in no further pair, also where it is wanted."""
-    faults = [{"fault": fault, "knobs": {"attention": "eager", "steps": 4, "dtype": "fp32"}}]
-    asked = without_fidelity(order(script(faults=faults), **QUICK if fault == "hang" else {}))
-    broken = asked.configurations[1].key
-    job_asked = job_order(
-        asked,
-        candidate=installation(overrides={"attention": "eager"}),
-        confirm_pairs=2,
-        most_pairs=2,
-    )
-    outcome = run_ab(job_asked, turns.of(forked), listener, always(broken))
-    job = read_ab_job(outcome.folder)
-    assert outcome.stopped is None
-    assert job.info.is_finished
-    by_key = {
-        key: [one for one in job.candidate.records if one.key == key]
-        for key in job.info.twins.values()
-    }
-    twin = job.info.twins[broken]
-    assert [one.status for one in by_key.pop(twin)] == [status]
-    assert all([one.status for one in some] == [Status.OK] * 2 for some in by_key.values())
-    assert [one.round for one in job.baseline.records if one.key == broken] == [0]
-    assert [pair.failed for pair in listener.pairs] == [1, 1]
-    assert turns.most_alive == 1
-
-
-QUICK = {"measure": "{warmup: 1, min_samples: 2, max_samples: 2, timeout: 1s, default: off}"}
-"""Long enough for rounds on a simulated clock, and over soon where one hangs."""
-
-
-def test_a_control_that_fails_is_measured_no_more(
-    order: Callable[..., Order],
-    script: Callable[..., str],
-    forked: Launcher,
-    turns: Turns,
-    listener: AbRecorder,
-) -> None:
-    faults = [{"fault": "oom", "knobs": {"dtype": "fp32", "steps": 2}}]
-    asked = without_fidelity(order(script(faults=faults)))
-    run_ab(job_order(asked), turns.of(forked), listener, nothing)
-    assert turns.started.count(CONTROL) == 1
-
-
-@pytest.mark.parametrize("at", [0, 3, 8])
-def test_an_interruption_keeps_what_there_is(
-    plain: Order, forked: Launcher, turns: Turns, at: int
-) -> None:
-    class Interrupts(AbRecorder):
-        def finished(self, configuration: Configuration, record: Record) -> None:
-            super().finished(configuration, record)
-            if len(self.records) > at:
-                raise KeyboardInterrupt
-
-    outcome = run_ab(job_order(plain), turns.of(forked), Interrupts(), nothing)
-    job = read_ab_job(outcome.folder)
-    assert outcome.is_interrupted
-    assert not job.info.is_finished
-    records = [
-        *job.baseline.records,
-        *job.candidate.records,
-        *(job.control.records if job.control else ()),
-    ]
-    assert len(records) == at + 1
-    assert turns.alive == 0
-
-
-def test_a_side_that_starts_no_worker_is_named(
-    plain: Order, spawned: Launcher, turns: Turns, listener: AbRecorder
-) -> None:
-    class Refuses:
-        def start(self, name: str, log: Path) -> None:
-            raise CannotStart("torch is missing")
-
-        def close(self) -> None:
-            pass
-
-    launchers = {**turns.of(spawned), CANDIDATE: Refuses()}
-    with pytest.raises(CannotStart, match=r"^candidate: torch is missing$"):
-        run_ab(job_order(plain), launchers, listener, nothing)  # type: ignore[arg-type]
-    assert turns.alive == 0
-    assert list((plain.results / "scripted").iterdir()) == []
-
-
-def test_sides_with_different_devices_are_not_compared(
-    plain: Order, forked: Launcher, turns: Turns, listener: AbRecorder
-) -> None:
-    class OtherDevice(DelegatingWorker):
-        def receive(self, timeout_s: float) -> Event | None:
-            event = self._worker.receive(timeout_s)
-            return replace(event, device="Another") if isinstance(event, Ready) else event
-
-    launchers = {**turns.of(forked), CANDIDATE: WrappingLauncher(forked, OtherDevice)}
-    with pytest.raises(Unfit, match="the baseline Scripted device, the candidate Another") as unfit:
-        run_ab(job_order(plain), launchers, listener, nothing)
-    assert unfit.value.exit_code == 4
-    assert listener.folder is None
-
-
-def test_an_unfit_device_is_refused_before_anything_is_measured(
-    plain: Order, forked: Launcher, turns: Turns, listener: AbRecorder
-) -> None:
-    alive = []
-
-    def problems(torch_device: str) -> Sequence[str]:
-        alive.append(turns.alive)
-        return [f"{torch_device}: another process is on it"]
-
-    order = job_order(plain)
-    with pytest.raises(Unfit, match="cuda: another process is on it"):
-        run_ab(order, turns.of(forked), listener, nothing, problems)
-    assert turns.measured == []
-    assert alive == [0]
-    order = replace(order, ignores_problems=True)
-    outcome = run_ab(order, turns.of(forked), listener, nothing, problems)
-    assert read_ab_job(outcome.folder).info.notes == ("cuda: another process is on it",)
-
-
 def test_pictures_are_drawn_before_the_first_pair_and_judged_for_each_side(
     order: Callable[..., Order], forked: Launcher, turns: Turns, listener: AbRecorder
 ) -> None:
@@ -407,23 +242,3 @@ def test_the_changes_of_a_pair_are_told(
     run_ab(job_order(plain), turns.of(forked), listener, nothing)
     assert [len(pair.changes) for pair in listener.pairs] == [6, 6]
     assert [pair.control for pair in listener.pairs] == pytest.approx([1.0, 1.0], abs=0.05)
-
-
-def test_the_control_is_chosen_by_its_settings(plain: Order) -> None:
-    configurations = plain.configurations
-    assert chosen_control(configurations, None) == configurations[0]
-    assert chosen_control(configurations, "none") is None
-    assert chosen_control(configurations, "steps 4, dtype fp16") == configurations[4]
-    assert chosen_control(configurations, "dtype=fp16,steps=6") == configurations[5]
-    assert chosen_control(configurations, configurations[3].key) == configurations[3]
-    with pytest.raises(
-        NoControl, match=r"no configuration of the suite is 'steps 5'; .*'dtype fp32, steps 2'"
-    ):
-        chosen_control(configurations, "steps 5")
-
-
-def test_sides_are_the_same_where_nothing_but_their_names_differs() -> None:
-    assert are_the_same(installation("main"), installation("change"))
-    assert not are_the_same(installation(), installation(packages={"torch": "2.14.0"}))
-    assert not are_the_same(installation(), installation(variables={"OMP_NUM_THREADS": "1"}))
-    assert not are_the_same(installation(), installation(overrides={"attention": "eager"}))

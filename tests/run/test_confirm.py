@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from launchers import KeptLauncher
 
 from sdbench.analysis.completeness import completeness
 from sdbench.analysis.confirmation import leaders
@@ -21,7 +22,7 @@ from sdbench.run.worker_process import WorkerProcess
 from sdbench.suite.expand import configurations
 from sdbench.suite.load import load_suite
 
-from .conftest import KeptLauncher, Recorder
+from .conftest import Recorder
 
 SWEEP = """
 name: lucky

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from launchers import KeptLauncher
 
 from sdbench.results.out_of_memory import OutOfMemory
 from sdbench.results.record import Record, Status
@@ -19,7 +20,7 @@ from sdbench.run.messages import EVENTS, Declined, Ready
 from sdbench.run.session import Order, run_suite
 from sdbench.run.worker_process import CannotStart, WorkerProcess
 
-from .conftest import KeptLauncher, Recorder
+from .conftest import Recorder
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from launchers import KeptLauncher
 
 from sdbench.analysis.climb import Climb
 from sdbench.analysis.ladder_step import Verdict
@@ -25,7 +26,7 @@ from sdbench.suite.load import suite_from_json
 from sdbench.suite.model import FidelityProtocol, Inputs, Limits, Protocol, Suite
 from sdbench.units import MIB
 
-from .conftest import KeptLauncher, Recorder
+from .conftest import Recorder
 
 PROTOCOL = Protocol(warmup=1, max_warmup=1, min_samples=1, max_samples=1)
 SCRIPT = {

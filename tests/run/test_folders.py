@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from launchers import KeptLauncher
 from PIL import Image
 from stand_in_predictor import COMMAND
 
@@ -27,7 +28,7 @@ from sdbench.suite.expand import configurations
 from sdbench.suite.load import load_suite
 from sdbench.suite.model import Inputs
 
-from .conftest import KeptLauncher, Recorder
+from .conftest import Recorder
 
 SUITE = """
 name: in-a-folder

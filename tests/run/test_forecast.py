@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from launchers import KeptLauncher
 
 from sdbench.analysis.completeness import completeness
 from sdbench.predict.target import Target
@@ -23,7 +24,7 @@ from sdbench.run.session import Order, run_suite
 from sdbench.suite.configuration import Configuration
 from sdbench.units import GIB, MIB
 
-from .conftest import KeptLauncher, Recorder
+from .conftest import Recorder
 
 
 @pytest.fixture

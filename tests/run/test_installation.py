@@ -1,4 +1,4 @@
-"""Interpreters, what is installed beside them, and what of the caller must not reach them."""
+"""What is installed beside an interpreter, as it tells itself, and as its workers import it."""
 
 from __future__ import annotations
 
@@ -18,18 +18,13 @@ from sdbench.jsontypes import JsonValue
 from sdbench.run import installation
 from sdbench.run.fork_launch import ForkServerLauncher
 from sdbench.run.installation import NoInstallation, Probed, probe
-from sdbench.run.interpreter import Interpreter, NoPython, resolve_python
+from sdbench.run.interpreter import Interpreter, resolve_python
 from sdbench.run.launch import SpawnLauncher
 from sdbench.run.messages import Ready, Start
 from sdbench.run.session import Order
 from sdbench.run.side_environment import (
-    HIDDEN,
-    shown_variables,
     side_environment,
-    without_secrets,
 )
-
-PYTHON = Path("bin/python")
 
 BEFORE_3_11 = {"PYTHONSAFEPATH": ""}
 """As for a Python that does not know the variable."""
@@ -47,188 +42,100 @@ def empty(tmp_path: Path) -> Path:
     return tmp_path / "empty"
 
 
-class TestInterpreter:
-    def test_a_virtual_environment_is_named_by_its_folder(self, tmp_path: Path) -> None:
-        folder = venvs.bare_venv(tmp_path / "main")
-        for text in (folder, folder / PYTHON):
-            found = resolve_python(str(text))
-            assert found == Interpreter(str(folder / PYTHON), "main")
-            assert found.is_in_venv
-
-    @pytest.mark.parametrize("name", [".venv", "venv", "env"])
-    def test_a_usual_name_is_told_with_the_folder_around_it(
-        self, tmp_path: Path, name: str
-    ) -> None:
-        """Both sides may be called ``.venv``, each in a checkout of its own."""
-        folder = venvs.bare_venv(tmp_path / "change" / name)
-        assert resolve_python(str(folder)).name == f"change/{name}"
-
-    def test_a_relative_path_is_found_from_elsewhere(
-        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        venvs.bare_venv(tmp_path / "main")
-        monkeypatch.chdir(tmp_path)
-        assert resolve_python("main").path == str(tmp_path / "main" / PYTHON)
-
-    def test_a_name_is_looked_for_on_the_path(
-        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        (tmp_path / "python9").symlink_to(sys.executable)
-        monkeypatch.setenv("PATH", str(tmp_path))
-        assert resolve_python("python9") == Interpreter(str(tmp_path / "python9"), "python9")
-
-    def test_without_a_word_it_is_the_one_that_runs_this(self) -> None:
-        assert resolve_python(None).path == str(Path(sys.executable).absolute())
-
-    def test_what_is_no_python_is_told_with_what_was_looked_for(self, tmp_path: Path) -> None:
-        (tmp_path / "file").write_text("no program")
-        for text, words in (
-            (tmp_path, "is no virtual environment: it has none of bin/python, bin/python3"),
-            (tmp_path / "file", "is no interpreter: it cannot be executed"),
-            (tmp_path / "nothing", "there is no folder of a virtual environment, no interpreter"),
-            ("no-such-python", "no command of this name"),
-        ):
-            with pytest.raises(NoPython, match=words) as refused:
-                resolve_python(str(text))
-            assert refused.value.exit_code == 2
+def test_tells_versions_of_all_that_is_installed(empty: Path) -> None:
+    told = asked(resolve_python(None), empty).installation
+    assert told.python == ".".join(map(str, sys.version_info[:3]))
+    assert told.packages["pydantic"].split(" ")[0] == _version_here("pydantic")
+    assert told.packages["sdbench"].split(" ")[0] == __version__
 
 
-class TestProbe:
-    def test_tells_versions_of_all_that_is_installed(self, empty: Path) -> None:
-        told = asked(resolve_python(None), empty).installation
-        assert told.python == ".".join(map(str, sys.version_info[:3]))
-        assert told.packages["pydantic"].split(" ")[0] == _version_here("pydantic")
-        assert told.packages["sdbench"].split(" ")[0] == __version__
+def test_tells_the_sdbench_of_the_other_installation(tmp_path: Path, empty: Path) -> None:
+    folder = venvs.venv(tmp_path / "change", sdbench=venvs.other_sdbench("9.8.7"))
+    probed = asked(resolve_python(str(folder)), empty)
+    assert probed.installation.packages["sdbench"] == "9.8.7"
+    assert probed.sdbench_folder.parent == folder / venvs.SITE_PACKAGES
 
-    def test_tells_the_sdbench_of_the_other_installation(self, tmp_path: Path, empty: Path) -> None:
-        folder = venvs.venv(tmp_path / "change", sdbench=venvs.other_sdbench("9.8.7"))
-        probed = asked(resolve_python(str(folder)), empty)
-        assert probed.installation.packages["sdbench"] == "9.8.7"
-        assert probed.sdbench_folder.parent == folder / venvs.SITE_PACKAGES
 
-    def test_a_checkout_where_it_is_called_does_not_hide_what_is_installed(
-        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        """``python -c`` and ``python -m`` look into the present folder first."""
-        folder = venvs.venv(tmp_path / "change", sdbench=venvs.other_sdbench("9.8.7"))
-        (tmp_path / "sdbench").mkdir()
-        (tmp_path / "sdbench" / "__init__.py").write_text("__version__ = 'of the checkout'")
-        monkeypatch.chdir(tmp_path)
-        told = asked(resolve_python(str(folder)), tmp_path).installation
-        assert told.packages["sdbench"] == "9.8.7"
+def test_a_checkout_where_it_is_called_does_not_hide_what_is_installed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """``python -c`` and ``python -m`` look into the present folder first."""
+    folder = venvs.venv(tmp_path / "change", sdbench=venvs.other_sdbench("9.8.7"))
+    (tmp_path / "sdbench").mkdir()
+    (tmp_path / "sdbench" / "__init__.py").write_text("__version__ = 'of the checkout'")
+    monkeypatch.chdir(tmp_path)
+    told = asked(resolve_python(str(folder)), tmp_path).installation
+    assert told.packages["sdbench"] == "9.8.7"
 
-    def test_an_installation_without_sdbench_is_told_what_to_do(
-        self, tmp_path: Path, empty: Path
-    ) -> None:
-        interpreter = resolve_python(str(venvs.bare_venv(tmp_path / "main")))
-        words = r"^main has no sdbench \(No module named 'sdbench'\): install it there"
-        with pytest.raises(NoInstallation, match=words) as refused:
-            asked(interpreter, empty)
-        assert refused.value.exit_code == 2
 
-    def test_what_is_printed_at_the_start_is_not_taken_for_the_answer(
-        self, tmp_path: Path, empty: Path
-    ) -> None:
-        (tmp_path / "sitecustomize.py").write_text("print('hello', end='')")
-        told = asked(resolve_python(None), empty, PYTHONPATH=str(tmp_path)).installation
-        assert told.packages["sdbench"].split(" ")[0] == __version__
-        assert told.variables == {"PYTHONPATH": f"…/{tmp_path.name}"}
+def test_an_installation_without_sdbench_is_told_what_to_do(tmp_path: Path, empty: Path) -> None:
+    interpreter = resolve_python(str(venvs.bare_venv(tmp_path / "main")))
+    words = r"^main has no sdbench \(No module named 'sdbench'\): install it there"
+    with pytest.raises(NoInstallation, match=words) as refused:
+        asked(interpreter, empty)
+    assert refused.value.exit_code == 2
 
-    def test_the_commit_of_what_came_from_a_repository_is_told(
-        self, tmp_path: Path, empty: Path
-    ) -> None:
-        folder = venvs.venv(tmp_path / "change")
-        _install(
-            folder,
-            "Fast_Thing",
-            {"url": "https://example.org/x", "vcs_info": {"vcs": "git", "commit_id": "a" * 40}},
-        )
-        checkout = tmp_path / "checkout"
-        commit = _commit(checkout)
-        _install(folder, "edited", {"url": checkout.as_uri(), "dir_info": {"editable": True}})
-        (checkout / "file").write_text("changed")
-        told = asked(resolve_python(str(folder)), empty).installation
-        assert told.packages["fast-thing"] == f"1.0 ({'a' * 12})"
-        assert told.packages["edited"] == f"1.0 ({commit}-dirty)"
 
-    def test_nothing_of_this_machine_is_told_but_the_last_names_of_paths(
-        self, tmp_path: Path, empty: Path
-    ) -> None:
-        folder = venvs.venv(tmp_path / "venvs" / "change")
-        told = asked(
-            resolve_python(str(folder)), empty, PYTHONPATH=f"{empty}{os.pathsep}{tmp_path}"
-        ).installation
-        assert str(tmp_path.parent) not in repr(told)
-        assert told.source == "change"
+def test_what_is_printed_at_the_start_is_not_taken_for_the_answer(
+    tmp_path: Path, empty: Path
+) -> None:
+    (tmp_path / "sitecustomize.py").write_text("print('hello', end='')")
+    told = asked(resolve_python(None), empty, PYTHONPATH=str(tmp_path)).installation
+    assert told.packages["sdbench"].split(" ")[0] == __version__
+    assert told.variables == {"PYTHONPATH": f"…/{tmp_path.name}"}
 
-    @pytest.mark.parametrize(
-        ("answer", "words"),
-        [
-            (subprocess.TimeoutExpired([], 1), "did not say within 60 s what is installed there"),
-            (PermissionError(13, "Permission denied"), "cannot be started: Permission denied"),
-            (
-                subprocess.CalledProcessError(1, [], "", "Traceback\nSyntaxError: invalid\n"),
-                "does not say what is installed there: SyntaxError: invalid",
-            ),
-            (subprocess.CompletedProcess([], 0, "usage: x", ""), "is no Python: it answers 'usage"),
-        ],
+
+def test_the_commit_of_what_came_from_a_repository_is_told(tmp_path: Path, empty: Path) -> None:
+    folder = venvs.venv(tmp_path / "change")
+    _install(
+        folder,
+        "Fast_Thing",
+        {"url": "https://example.org/x", "vcs_info": {"vcs": "git", "commit_id": "a" * 40}},
     )
-    def test_no_answer_is_one_message(
-        self, monkeypatch: pytest.MonkeyPatch, empty: Path, answer: Any, words: str
-    ) -> None:
-        def run(*arguments: Any, **options: Any) -> Any:
-            assert options["timeout"] == 60
-            if isinstance(answer, Exception):
-                raise answer
-            return answer
-
-        monkeypatch.setattr(installation.subprocess, "run", run)
-        with pytest.raises(NoInstallation, match=words):
-            probe(Interpreter("/x/python", "x"), {}, empty, {}, {})
+    checkout = tmp_path / "checkout"
+    commit = _commit(checkout)
+    _install(folder, "edited", {"url": checkout.as_uri(), "dir_info": {"editable": True}})
+    (checkout / "file").write_text("changed")
+    told = asked(resolve_python(str(folder)), empty).installation
+    assert told.packages["fast-thing"] == f"1.0 ({'a' * 12})"
+    assert told.packages["edited"] == f"1.0 ({commit}-dirty)"
 
 
-class TestEnvironment:
-    def test_what_leads_to_the_callers_packages_is_left_out(self, tmp_path: Path) -> None:
-        ours = {
-            "PYTHONHOME": "/ours",
-            "VIRTUAL_ENV": "/ours",
-            "CONDA_PREFIX": "/ours",
-            "__PYVENV_LAUNCHER__": "/ours/bin/python",
-            "PATH": os.pathsep.join(["/ours/bin", "/usr/bin"]),
-            "HF_HOME": "/models",
-        }
-        interpreter = resolve_python(str(venvs.bare_venv(tmp_path / "main")))
-        got = side_environment(ours, interpreter, {})
-        assert got == {
-            "PATH": os.pathsep.join([str(interpreter.folder), "/usr/bin"]),
-            "HF_HOME": "/models",
-            "PYTHONHASHSEED": "0",
-            "PYTHONSAFEPATH": "1",
-        }
+def test_nothing_of_this_machine_is_told_but_the_last_names_of_paths(
+    tmp_path: Path, empty: Path
+) -> None:
+    folder = venvs.venv(tmp_path / "venvs" / "change")
+    told = asked(
+        resolve_python(str(folder)), empty, PYTHONPATH=f"{empty}{os.pathsep}{tmp_path}"
+    ).installation
+    assert str(tmp_path.parent) not in repr(told)
+    assert told.source == "change"
 
-    def test_a_search_path_is_kept_and_means_the_same_folders_elsewhere(
-        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        """An empty part of it means the present folder, which is another for workers."""
-        monkeypatch.chdir(tmp_path)
-        ours = {"PYTHONPATH": os.pathsep.join(["src", "", "/lib"]), "HF_HOME": "cache"}
-        got = side_environment(ours, Interpreter("/x/python", "x"), {})
-        assert got["PYTHONPATH"] == os.pathsep.join([str(tmp_path / "src"), "/lib"])
-        assert got["HF_HOME"] == str(tmp_path / "cache")
 
-    def test_a_sides_own_variables_come_before_all_else(self) -> None:
-        ours = {"OMP_NUM_THREADS": "8"}
-        own = {"OMP_NUM_THREADS": "1", "ANY_NAME": "x", "PYTHONSAFEPATH": ""}
-        assert side_environment(ours, Interpreter("/x/python", "x"), own).items() >= own.items()
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        (subprocess.TimeoutExpired([], 1), "did not say within 60 s what is installed there"),
+        (PermissionError(13, "Permission denied"), "cannot be started: Permission denied"),
+        (
+            subprocess.CalledProcessError(1, [], "", "Traceback\nSyntaxError: invalid\n"),
+            "does not say what is installed there: SyntaxError: invalid",
+        ),
+        (subprocess.CompletedProcess([], 0, "usage: x", ""), "is no Python: it answers 'usage"),
+    ],
+)
+def test_no_answer_is_one_message(
+    monkeypatch: pytest.MonkeyPatch, empty: Path, answer: Any, words: str
+) -> None:
+    def run(*arguments: Any, **options: Any) -> Any:
+        assert options["timeout"] == 60
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
 
-    def test_secrets_are_not_stored(self) -> None:
-        given = {"HF_TOKEN": "hf_abc", "MY_API_KEY": "k", "DATABASE_PASSWORD": "", "A": "b"}
-        shown = shown_variables(given)
-        assert shown == {name: HIDDEN if name != "A" else "b" for name in given}
-        line = ["sdbench", "ab", "--candidate-env", "HF_TOKEN=hf_abc", "--candidate-env=A=b"]
-        assert without_secrets(line, given) == (
-            *("sdbench", "ab", "--candidate-env", f"HF_TOKEN={HIDDEN}", "--candidate-env=A=b"),
-        )
+    monkeypatch.setattr(installation.subprocess, "run", run)
+    with pytest.raises(NoInstallation, match=words):
+        probe(Interpreter("/x/python", "x"), {}, empty, {}, {})
 
 
 @pytest.mark.parametrize(

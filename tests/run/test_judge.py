@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from launchers import KeptLauncher
 from PIL import Image
 
 from sdbench.pipelines.tiny import build_pipeline
@@ -21,7 +22,7 @@ from sdbench.run.session import Order, run_suite
 from sdbench.suite.expand import configurations
 from sdbench.suite.load import load_suite
 
-from .conftest import KeptLauncher, Recorder
+from .conftest import Recorder
 
 FAST = "{warmup: 1, min_samples: 1, max_samples: 1, timeout: 5min}"
 

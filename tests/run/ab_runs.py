@@ -1,4 +1,4 @@
-"""A/B jobs on scripted devices, for tests: workers that tell whose turn it was, and a listener."""
+"""A/B jobs on scripted devices: workers that tell whose turn it was, and a listener."""
 
 from __future__ import annotations
 
@@ -7,8 +7,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from sdbench.results.ab import BASELINE, CANDIDATE, CONTROL, Installation
+from ab_jobs import installation
+
+from sdbench.results.ab import BASELINE, CANDIDATE, CONTROL, AbJob
 from sdbench.results.record import Record
+from sdbench.run.ab import Wanted
 from sdbench.run.ab_listener import Pair, Stage
 from sdbench.run.ab_order import AbOrder
 from sdbench.run.launch import Launcher
@@ -19,16 +22,6 @@ from sdbench.suite.configuration import Configuration
 
 MODEL = {"id": "owner/model"}
 ALL_SIDES = (BASELINE, CANDIDATE, CONTROL)
-
-
-def installation(source: str = "venv", **fields: Any) -> Installation:
-    content: dict[str, Any] = {
-        "python": "3.12.1",
-        "packages": {"torch": "2.13.0"},
-        "variables": {},
-        "overrides": {},
-    }
-    return Installation(source=source, **{**content, **fields})
 
 
 def job_order(order: Order, **fields: Any) -> AbOrder:
@@ -177,3 +170,19 @@ def with_trained_pipeline(order: Order) -> Order:
 def without_fidelity(order: Order) -> Order:
     """The order of a suite that judges no pictures."""
     return replace(order, suite=replace(order.suite, fidelity=None))
+
+
+def nothing(job: AbJob) -> Sequence[str]:
+    """No configuration is to get fresh pairs."""
+    return ()
+
+
+def always(key: str, of: list[int] | None = None) -> Wanted:
+    """This configuration, whatever its pairs say; ``of`` takes how often that was asked."""
+
+    def wanted(job: AbJob) -> Sequence[str]:
+        if of is not None:
+            of.append(len(job.baseline.records))
+        return (key,)
+
+    return wanted
