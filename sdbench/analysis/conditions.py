@@ -94,6 +94,7 @@ def facts_of(run: Run) -> dict[str, JsonValue]:
     """
     return {
         **run.info.fingerprint,
+        "suite.name": run.info.suite.get("name"),
         **{
             f"suite.{part}.{name}": value
             for part in _SUITE_PARTS

@@ -106,7 +106,8 @@ def unpaired_effect(
         between_runs: Standard deviation of one build's times from run to run (0.03 = 3 %).
 
     Returns:
-        The ratio of geometric means with its interval; None without a value on a side. With a
+        The ratio of geometric means with its interval; None without a value on a side, or where one
+        process on each is all that is known. With a
         single process on a side its variance is taken to be the other's, and with one on both
         sides nothing but ``between_runs`` is known, so that it stands for the processes too.
     """
@@ -117,6 +118,8 @@ def unpaired_effect(
     assumed = 2 * math.log1p(between_runs) ** 2
     estimated = [(stdev(side) ** 2, len(side) - 1) for side in sides if len(side) > 1]
     if not estimated:
+        if not assumed:
+            return None
         return _effect(difference, math.sqrt(2 * assumed), math.inf, 1)
     if len(estimated) == 1:
         estimated = estimated * 2

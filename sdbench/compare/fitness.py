@@ -9,13 +9,14 @@ from sdbench.analysis.noise import has_company
 from sdbench.analysis.wording import count
 from sdbench.compare.evidence import is_spoiled
 from sdbench.compare.wording import percent
+from sdbench.results.ab import BASELINE, CANDIDATE
 from sdbench.results.record import Record, Status
 
 TOLERATED_SHARE = 0.25
 """So many rounds may be spoiled: they are set aside, and the others tell."""
 
 LEAST_CLOCK_RATIO = 0.95
-"""The candidate's clock may lie so far below the baseline's."""
+"""One side's clock may lie so far below the other's, which hides a regression or makes one."""
 
 
 def unfitness(baseline: Sequence[Record], candidate: Sequence[Record]) -> Iterator[str]:
@@ -30,12 +31,13 @@ def unfitness(baseline: Sequence[Record], candidate: Sequence[Record]) -> Iterat
             yield f"the device was throttled in {throttled} {of}"
         if accompanied:
             yield f"another process used the device in {accompanied} {of}"
-    clocks = _clock_mhz(baseline), _clock_mhz(candidate)
-    if clocks[0] and clocks[1] and clocks[1] < LEAST_CLOCK_RATIO * clocks[0]:
-        below = percent(1 - clocks[1] / clocks[0])
+    clocks = {BASELINE: _clock_mhz(baseline), CANDIDATE: _clock_mhz(candidate)}
+    slower, faster = sorted(clocks, key=lambda side: clocks[side] or 0.0)
+    slow, fast = clocks[slower], clocks[faster]
+    if slow and fast and slow < LEAST_CLOCK_RATIO * fast:
         yield (
-            f"the candidate's clock was {below} below the baseline's "
-            f"({clocks[1]:.0f} and {clocks[0]:.0f} MHz)"
+            f"the {slower}'s clock was {percent(1 - slow / fast)} below the {faster}'s "
+            f"({slow:.0f} and {fast:.0f} MHz)"
         )
 
 

@@ -8,7 +8,7 @@ from functools import partial
 from statistics import median
 
 from sdbench.analysis.wording import count
-from sdbench.compare.comparison import Comparison, Kind
+from sdbench.compare.comparison import Comparison, Finding, Kind
 from sdbench.compare.control import control_finding, is_alarm
 from sdbench.compare.effect import ALPHA, Effect, detectable_ratio, pairs_needed
 from sdbench.compare.evidence import Evidence
@@ -17,6 +17,7 @@ from sdbench.compare.precision import detectable_by_fresh_pairs
 from sdbench.compare.rows import (
     absent_stages,
     findings_of,
+    flaky,
     missing_time,
     nothing_ran,
     row,
@@ -36,6 +37,7 @@ from sdbench.compare.suspects import (
     screening,
 )
 from sdbench.compare.times import TimeTest, judge_times
+from sdbench.compare.verdict import Verdict
 from sdbench.results.ab import AbInfo, AbJob
 from sdbench.suite.gates import Gates
 
@@ -72,7 +74,9 @@ def compare_ab(job: AbJob, gates: Gates | None = None) -> Comparison:
         ),
         incomplete=(
             *_incomplete(known, job.info),
+            *_without_control(control),
             *nothing_ran(known),
+            *flaky(known),
             *absent_stages(known),
         ),
         family_size=size,
@@ -111,8 +115,13 @@ def _with_detectable(test: TimeTest, family: int, info: AbInfo) -> TimeTest:
     return replace(
         test,
         detectable_ratio=_detectable(effect, margin, family, test.can_fail, info),
-        units_needed=pairs_needed(effect, margin, share),
+        units_needed=_even(pairs_needed(effect, margin, share)),
     )
+
+
+def _even(number: int | None) -> int | None:
+    """As many pairs in which each side begins as often."""
+    return None if number is None else number + number % 2
 
 
 def _detectable(effect: Effect, margin: float, family: int, is_fresh: bool, info: AbInfo) -> float:
@@ -121,6 +130,12 @@ def _detectable(effect: Effect, margin: float, family: int, is_fresh: bool, info
         return detectable_ratio(effect, margin, ALPHA / max(1, family))
     share = ALPHA / (family + 1)
     return detectable_by_fresh_pairs(effect, margin, share, info.confirm_pairs, info.most_pairs)
+
+
+def _without_control(control: Finding | None) -> Iterator[str]:
+    """That the control was asked for and tells nothing, so that nobody knows whether times do."""
+    if control is not None and control.verdict is Verdict.MISSING:
+        yield control.reason
 
 
 def _undecided(known: Sequence[Evidence], info: AbInfo) -> Iterator[str]:

@@ -11,6 +11,7 @@ from sdbench.compare.memory import memory_findings
 from sdbench.compare.pictures import picture_findings
 from sdbench.compare.status import ran, status_finding, went_wrong
 from sdbench.compare.times import TimeTest
+from sdbench.compare.verdict import Verdict
 from sdbench.jsontypes import JsonValue
 from sdbench.knobs.registry import varying_knobs
 from sdbench.suite.margins import ALL_STAGES
@@ -86,6 +87,19 @@ def nothing_ran(known: Sequence[Evidence]) -> Iterator[str]:
         return
     if any(went_wrong(one.baseline) and went_wrong(one.candidate) for one in known):
         yield "no configuration ran on either side, so that nothing was compared"
+
+
+def flaky(known: Sequence[Evidence]) -> Iterator[str]:
+    """That configurations failed in some rounds and ran in others, so that nothing decides them."""
+    number = sum(
+        one.gates.status
+        and (ran(one.baseline) or ran(one.candidate))
+        and status_finding(one).verdict is Verdict.AMBIGUOUS
+        for one in known
+    )
+    if number:
+        what = "configuration ended" if number == 1 else "configurations ended"
+        yield f"{number} {what} otherwise in some rounds, which decides nothing"
 
 
 def absent_stages(known: Sequence[Evidence]) -> Iterator[str]:

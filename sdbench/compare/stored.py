@@ -18,6 +18,7 @@ from sdbench.compare.fitness import unfitness
 from sdbench.compare.rows import (
     absent_stages,
     findings_of,
+    flaky,
     missing_time,
     nothing_ran,
     row,
@@ -76,6 +77,7 @@ def compare_runs(
         incomplete=(
             *_lacking_rounds(baseline, candidate),
             *nothing_ran(shared),
+            *flaky(shared),
             *absent_stages(shared),
         ),
         family_size=size,

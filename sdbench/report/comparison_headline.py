@@ -135,7 +135,7 @@ def _limits(comparison: Comparison) -> Iterator[str]:
         yield control
     if comparison.kind is Kind.STORED:
         yield (
-            "the runs were measured at two times; `sdbench ab` measures both sides in turn, and "
+            "the runs were measured at two times; sdbench ab measures both sides in turn, and "
             "sees smaller changes"
         )
     yield from comparison.notes

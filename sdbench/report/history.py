@@ -99,16 +99,22 @@ class HistoryView:
     @property
     def headline(self) -> str:
         """How many configurations became slower, or changed otherwise, in a sentence."""
-        steps = [step for one in self.series for step in one.series.steps]
-        own = [step for step in steps if not step.has_new_conditions]
-        slower = sum(step.ratio > 1 for step in own)
+        changed = [
+            [step.ratio > 1 for step in one.series.steps if not step.has_new_conditions]
+            for one in self.series
+        ]
+        slower = sum(any(directions) for directions in changed)
+        faster = sum(not all(directions) for directions in changed)
         parts = [
-            f"{count(number, 'step')} {words}"
-            for number, words in ((slower, "slower"), (len(own) - slower, "faster"))
+            f"{number} became {word} in a step"
+            for number, word in ((slower, "slower"), (faster, "faster"))
             if number
         ]
         total = count(len(self.series), "configuration")
-        return f"{joined(parts) or 'No step'} in {total} over {len(self.history.runs)} runs."
+        over = f"over {len(self.history.runs)} runs"
+        if not parts:
+            return f"No step in {total} {over}."
+        return f"Of {total} {joined(parts)} {over}."
 
 
 def history_view(history: History) -> HistoryView:

@@ -21,6 +21,10 @@ def runs_at(path: Path) -> tuple[Path, ...]:
         return (folder,)
     direct = sorted(file.parent for file in folder.glob(f"*/{RUN_FILE}"))
     found = tuple(one for one in direct or find_runs(folder) if not is_ab_job(one.parent))
+    if not found and ab_job_at(folder) is not None:
+        raise RunFolderError(
+            f"{path} holds no runs, but A/B jobs: `sdbench compare {path}` shows the newest"
+        )
     if not found:
         raise RunFolderError(
             f"{path} is neither a run nor a folder of runs; `sdbench run SUITE` makes one"

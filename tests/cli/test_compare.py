@@ -178,7 +178,7 @@ def test_of_a_folder_of_jobs_the_newest_is_taken(sdbench: Call) -> None:
 def test_no_side_of_a_job_is_taken_for_the_newest_run_of_a_folder(sdbench: Call) -> None:
     code, _, errors = sdbench("@base", "@jobs")
     assert code == 3
-    assert "is neither a run nor a folder of runs" in errors
+    assert "holds no runs, but A/B jobs" in errors
 
 
 def test_a_control_that_alarms_ends_with_an_unfit_environment(sdbench: Call) -> None:

@@ -188,6 +188,17 @@ def test_a_control_that_is_equal_or_vague_is_no_alarm(
     assert comparison.exit_code == 0
 
 
+def test_a_control_that_tells_nothing_leaves_the_job_incomplete(tmp_path: Path) -> None:
+    job = ab_jobs.ab_job(
+        tmp_path,
+        *ab_jobs.pairs(NO_DIFFERENCE),
+        control=[factories.record(status=Status.ERROR)],
+    )
+    comparison = compare_ab(job)
+    assert comparison.incomplete == ("the control has fewer than two pairs",)
+    assert comparison.exit_code == 3
+
+
 def test_overridden_configurations_are_compared_with_their_twins(tmp_path: Path) -> None:
     before, _ = ab_jobs.pairs((*SUSPECT, *SLOWER), attention="sdpa")
     _, after = ab_jobs.pairs((*SUSPECT, *SLOWER), attention="eager")

@@ -173,6 +173,39 @@ def test_the_clock_of_the_candidate_must_not_lie_below_the_baselines(tmp_path: P
     )
     assert slow.exit_code == 4
     assert compare_runs(stored(tmp_path, at(1980)), stored(tmp_path, at(1970))).unfit == ()
+    hidden = compare_runs(stored(tmp_path, at(1500)), stored(tmp_path, at(1980)))
+    assert hidden.unfit == (
+        "the baseline's clock was 24.2 % below the candidate's (1500 and 1980 MHz)",
+    )
+
+
+def test_a_configuration_that_fails_now_and_then_is_not_passed_over(tmp_path: Path) -> None:
+    before = stored(tmp_path, processes(STEADY))
+    after = processes(STEADY)
+    after[3] = factories.record(status=Status.ERROR, fields={"round": 3})
+    comparison = compare_runs(before, stored(tmp_path, after))
+    assert comparison.incomplete == (
+        "1 configuration ended otherwise in some rounds, which decides nothing",
+    )
+    assert comparison.exit_code == 3
+
+
+def test_one_process_a_side_tells_nothing_where_runs_are_said_not_to_differ(
+    tmp_path: Path,
+) -> None:
+    before, after = (stored(tmp_path, processes([value])) for value in (1.0, 1.4))
+    comparison = compare_runs(before, after, gates=Gates(between_runs=0.0))
+    assert comparison.rows[0].verdict is Verdict.MISSING
+    assert comparison.exit_code == 3
+
+
+def test_runs_of_two_suites_say_so(tmp_path: Path) -> None:
+    other = {**ab_jobs.suite().to_json(), "name": "other"}
+    comparison = compare_runs(
+        stored(tmp_path, processes(STEADY)),
+        stored(tmp_path, processes(STEADY), suite_json=other),
+    )
+    assert "suite.name test -> other" in comparison.advisory[0]
 
 
 def test_a_record_judged_alone_takes_its_part_of_the_family(tmp_path: Path) -> None:

@@ -145,7 +145,7 @@ def test_limits_tell_the_control_the_family_and_what_seen_means() -> None:
         "The baseline against itself, as a control: SAME, latency +0.1 % (-0.5 to 0.7 %), 8 pairs.",
     )
     assert any("no control" in text.lower() for text in limits(ready.clean(control=None)))
-    assert any("`sdbench ab`" in text for text in limits(ready.advisory()))
+    assert any("sdbench ab measures" in text for text in limits(ready.advisory()))
 
 
 def test_counts_are_the_gravest_first_and_the_exit_code_is_explained() -> None:

@@ -93,7 +93,7 @@ def test_text_keeps_to_its_width_and_says_what_it_is_for(view, columns):
 
 def test_text_tells_steps_conditions_and_gaps(view):
     lines = history_text(view, 160).splitlines()
-    assert "1 step slower in 2 configurations over 36 runs." in lines[2]
+    assert "Of 2 configurations 1 became slower in a step over 36 runs." in lines[2]
     assert "  2026-01-25  torch 2.12.0 -> 2.13.0" in lines
     nine = lines[next(n for n, line in enumerate(lines) if line.startswith("9 steps")) + 1]
     assert nine.strip().split("  ")[0] == "▁▁▁ " + "▁" * 20 + "│" + "▁" * 6 + "×" * 6

@@ -36,7 +36,7 @@ def test_the_sides_of_a_job_are_no_runs_of_a_folder(results: Path) -> None:
     """Of a folder with nothing but jobs, the history was that of their sides."""
     (results / "ci" / "2026-01-02-cpu" / RUN_FILE).unlink()
     for folder in (results / "ci", results / "ci" / "2026-01-03-cpu-ab"):
-        with pytest.raises(RunFolderError, match="neither a run nor a folder of runs"):
+        with pytest.raises(RunFolderError, match="holds no runs, but A/B jobs"):
             runs_at(folder)
 
 
