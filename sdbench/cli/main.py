@@ -64,10 +64,12 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a prompt may be in any script
+    stdout = sys.stdout
     try:
         exit_code = cli.main(standalone_mode=False)
-    except SystemExit:  # so click ends quietly, with 1, where nobody reads any more
-        sys.exit(_NO_READER)
+    except SystemExit as ending:
+        has_no_reader = sys.stdout is not stdout  # click has put a silent one in its place
+        sys.exit(_NO_READER if has_no_reader else ending.code)
     except click.ClickException as error:
         error.show()
         sys.exit(2)

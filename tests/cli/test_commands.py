@@ -326,6 +326,7 @@ def test_a_reader_who_has_seen_enough_ends_a_command_quietly(suite: str, tmp_pat
     )
     os.close(write_end)
     assert finished.stderr == ""
+    assert finished.returncode == 141  # 1 is a regression's
 
 
 @pytest.mark.parametrize("ending", ["csv", "parquet", "json"])
