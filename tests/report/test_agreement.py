@@ -278,7 +278,8 @@ def test_the_address_keeps_the_limits_and_a_reset_takes_the_suites_own(page):
     suites = page.locator("#answer").text_content()
     page.locator("#limit-memory").fill("650 MiB")
     page.locator("#limit-latency").fill("0.3")
-    sync_api.expect(page.locator("#answer")).to_contain_text("within 650 MiB")
+    told = "within 650 MiB, p95 of a call at most 300 ms"
+    sync_api.expect(page.locator("#answer")).to_contain_text(told)
     changed = page.locator("#answer").text_content()
     assert page.evaluate("location.hash") == "#memory=650MiB&latency=0.3s"
     page.locator("#contents a").last.click()
