@@ -43,7 +43,7 @@ class Measurement:
         fidelity: What the configuration does to the picture; absent without a record.
         record: What its rounds tell as one record, or None.
         confirmed_rounds: Fresh rounds that `latency` rests on alone, since the configuration was
-            among the fastest; 0 where it was not measured again.
+            among the fastest, or all were measured again; 0 where it was not measured again.
         swept_latency: Seconds of one call in the sweep, where fresh rounds have taken its place.
         swept_latency_per_image: The same for each image of a call.
     """

@@ -134,8 +134,8 @@ def confirmation(chosen: Measurement, confirmed_count: int) -> str:
     """
     if chosen.confirmed_rounds:
         return (
-            f"Its latency is that of {count(chosen.confirmed_rounds, 'fresh round')}, taken after "
-            "it was among the fastest."
+            f"Its latency is that of {count(chosen.confirmed_rounds, 'fresh round')}, and not of "
+            "the sweep."
         )
     if confirmed_count:
         others = f"{count(confirmed_count, 'other')} {'was' if confirmed_count == 1 else 'were'}"

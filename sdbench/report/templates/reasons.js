@@ -57,7 +57,7 @@ const { confirmationText, reasonOf, freeText } = (() => {
 
   const confirmation = (data, m) => {
     if (m.confirmedRounds) {
-      return `Its latency is that of ${counted(m.confirmedRounds, "fresh round")}, taken after it was among the fastest.`;
+      return `Its latency is that of ${counted(m.confirmedRounds, "fresh round")}, and not of the sweep.`;
     }
     const number = rowsOf(data).filter(({ confirmedRounds }) => confirmedRounds).length;
     if (!number) return "";
