@@ -275,9 +275,7 @@ def test_a_default_of_the_same_steps_competes():
 def test_what_was_measured_again_says_so():
     one = replace(measurement_of(record()), confirmed_rounds=2)
     best = recommend([one], NO_LIMITS, Objective()).best
-    assert "Its latency is that of 2 fresh rounds, and not of the sweep." in (
-        best.reason
-    )
+    assert "Its latency is that of 2 fresh rounds, and not of the sweep." in best.reason
 
 
 def test_what_was_not_measured_again_says_so_where_others_were():
