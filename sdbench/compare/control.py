@@ -7,38 +7,40 @@ from statistics import median
 from sdbench.compare.comparison import Finding, Unit
 from sdbench.compare.effect import paired_effect, pairs_needed
 from sdbench.compare.evidence import LATENCY, Evidence, records_by_round
-from sdbench.compare.suspects import gates_of, pairs_of
+from sdbench.compare.suspects import pairs_of
 from sdbench.compare.verdict import Verdict
 from sdbench.compare.wording import percent, slower_or_faster
 from sdbench.results.ab import AbJob
-from sdbench.suite.gates import LATENCY_MARGIN
+from sdbench.suite.gates import LATENCY_MARGIN, Gates
 
 ALARM = 0.005
 """Chance of an alarm, in each direction, of a control whose true difference is its margin: one job
 in a hundred is given up for nothing at most."""
 
 
-def control_finding(job: AbJob) -> Finding | None:
-    """What the control shows: None where the job has none.
+def control_finding(job: AbJob, gates: Gates) -> Finding | None:
+    """What the control shows by the gates of its configuration; None where the job has none.
 
     It is AMBIGUOUS where it is not told apart from its margin, which is no alarm.
     """
     key = job.info.control_key
     if job.control is None or key is None:
         return None
-    gates = gates_of(job)
+    baseline = records_by_round(job.baseline.records).get(key, {})
+    knobs = next((record.knobs for record in baseline.values()), {})
     evidence = Evidence(
         key=key,
-        knobs={},
-        gates=gates,
-        baseline=records_by_round(job.baseline.records).get(key, {}),
+        knobs=knobs,
+        gates=gates.for_knobs(knobs),
+        baseline=baseline,
         candidate=records_by_round(job.control.records).get(key, {}),
         baseline_folder=job.baseline.folder,
         candidate_folder=job.control.folder,
     )
     pairs = pairs_of(evidence, LATENCY, evidence.shared_rounds)
     effect = paired_effect(pairs)
-    margin = gates.latency if gates.latency is not None else LATENCY_MARGIN
+    gated = evidence.time_margin(LATENCY)
+    margin = LATENCY_MARGIN if gated is None else gated
     if effect is None:
         verdict, reason = Verdict.MISSING, "the control has fewer than two pairs"
     elif min(effect.p_above(margin), effect.p_below(margin)) < ALARM:

@@ -49,7 +49,8 @@ def compare_ab(job: AbJob, gates: Gates | None = None) -> Comparison:
         job: The job.
         gates: Other gates than the suite's.
     """
-    known = tuple(evidences(job, gates or gates_of(job)))
+    asked = gates or gates_of(job)
+    known = tuple(evidences(job, asked))
     tests = [time_tests(one, partial(_time_test, info=job.info)) for one in known]
     family = sum(test.is_in_family for some in tests for test in some)
     tests = [[_with_detectable(test, family, job.info) for test in some] for some in tests]
@@ -59,7 +60,7 @@ def compare_ab(job: AbJob, gates: Gates | None = None) -> Comparison:
         row(one, findings_of(one, found), [other.knobs for other in known], _is_confirmed(one, job))
         for one, found in zip(known, times, strict=True)
     )
-    control = control_finding(job)
+    control = control_finding(job, asked)
     baseline, candidate = installed_sides(job)
     return Comparison(
         kind=Kind.PAIRED,

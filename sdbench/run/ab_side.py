@@ -133,9 +133,10 @@ class AbSide:
     def end_server(self) -> None:
         """Ends what workers are forked from; the next one starts another.
 
-        All forks of one server lie in memory as it does, which alone makes some faster. Pairs that
-        shared it would not be independent, and what tells the two servers apart would be taken for
-        a difference between the builds.
+        All forks of one server lie in memory as it does. What that is worth differs from server to
+        server (Mytkowicz and others, "Producing wrong data without doing anything obviously
+        wrong!", ASPLOS 2009), and over pairs that shared it would pass for a difference between
+        the builds.
         """
         self._launcher.close()
 

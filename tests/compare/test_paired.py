@@ -188,6 +188,15 @@ def test_a_control_that_is_equal_or_vague_is_no_alarm(
     assert comparison.exit_code == 0
 
 
+def test_a_control_is_held_against_the_margin_of_its_configuration(tmp_path: Path) -> None:
+    _, other = ab_jobs.pairs((1.10, 1.11, 1.09, 1.10))
+    job = ab_jobs.ab_job(tmp_path, *ab_jobs.pairs(NO_DIFFERENCE), control=other)
+    assert compare_ab(job).exit_code == 4
+    assert compare_ab(job, Gates(latency=0.2)).unfit == ()
+    rule = GateRule(configurations={"dtype": ("fp32",)}, gates={"latency": 0.2})
+    assert compare_ab(job, Gates(rules=(rule,))).unfit == ()
+
+
 def test_a_control_that_tells_nothing_leaves_the_job_incomplete(tmp_path: Path) -> None:
     job = ab_jobs.ab_job(
         tmp_path,
