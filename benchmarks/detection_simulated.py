@@ -26,12 +26,12 @@ from statistics import fmean, median
 from typing import Any
 
 from naive_methods import NAIVE, naive
-from simulated_machine import NOISES, job, run, slower, suite
+from simulated_machine import NOISES, WORKERS_TAKE_TURNS, job, run, slower, suite
 
 from sdbench.compare.comparison import Comparison, Ending
-from sdbench.compare.effect import ALPHA, Effect, paired_effect
+from sdbench.compare.effect import ALPHA, Effect
 from sdbench.compare.stored import compare_runs
-from sdbench.compare.suspects import evidences, gates_of, pairs_of, screening
+from sdbench.compare.suspects import evidences, gates_of, screened_effect
 from sdbench.compare.verdict import Verdict
 from sdbench.devices.noise import Noise
 from sdbench.run import session
@@ -117,11 +117,11 @@ def judged(comparison: Comparison, ratios: Sequence[float], first: Sequence[bool
     return Job(tuple(rows), ending is Ending.REGRESSION, ending is Ending.UNFIT)
 
 
-def ab(noise: Noise, folder: Path, ratios: Sequence[float]) -> Job:
+def ab(noise: Noise, folder: Path, ratios: Sequence[float], in_turns: bool) -> Job:
     """One A/B job."""
-    measured, comparison = job(noise, ratios, folder)
+    measured, comparison = job(noise, ratios, folder, in_turns)
     first = [
-        holds(paired_effect(pairs_of(one, "latency", screening(one, measured.info))), ratio)
+        holds(screened_effect(one, "latency", measured.info), ratio)
         for one, ratio in zip(evidences(measured, gates_of(measured)), ratios, strict=True)
     ]
     return judged(comparison, ratios, first)
@@ -191,11 +191,13 @@ class Bench:
 
     def ab(self, name: str, noise: Noise) -> None:
         """The tables of A/B jobs on one machine."""
-        print(f"\n## {name}, A/B jobs\n\n{words(noise)}\n")
-        alone = {ratio: self.many(ab, noise, (ratio,)) for ratio in EFFECTS}
+        in_turns = name not in WORKERS_TAKE_TURNS
+        what = "calls" if in_turns else "workers"
+        print(f"\n## {name}, A/B jobs, {what} take turns\n\n{words(noise)}\n")
+        alone = {ratio: self.many(ab, noise, (ratio,), in_turns) for ratio in EFFECTS}
         self.verdicts(name, "one configuration", alone)
-        same = self.many(ab, noise, (0.0,) * FAMILY)
-        mixed = self.many(ab, noise, MIXED)
+        same = self.many(ab, noise, (0.0,) * FAMILY, in_turns)
+        mixed = self.many(ab, noise, MIXED, in_turns)
         self.verdicts(name, f"{FAMILY} configurations", {0.0: same})
         by_ratio = dict.fromkeys(EFFECTS[1:], mixed)
         self.verdicts(name, f"{FAMILY} configurations, four changed", by_ratio)
@@ -203,7 +205,7 @@ class Bench:
         for label, unchanged, others in (("one", alone[0.0], 0), (str(FAMILY), same, FAMILY - 1)):
             printed = median(row.detectable for one in unchanged for row in one.rows)
             ratios = (*[0.0] * others, printed)
-            found = self.many(ab, noise, ratios)
+            found = self.many(ab, noise, ratios, in_turns)
             caught = share(one.rows[-1].verdict is Verdict.SLOWER for one in found)
             print(
                 f"of {label}: the smallest detectable change is printed as +{printed:.1%} (median "

@@ -105,6 +105,12 @@ def _pairs_option(name: str, default: int, help_text: str) -> Callable[[Any], An
 )
 @_pairs_option("--most-pairs", MOST_PAIRS, "Fresh pairs at most, where those do not tell.")
 @click.option(
+    "--alternate",
+    type=click.Choice(["calls", "workers"]),
+    help="What takes turns: timed calls of workers that are alive together, or workers one after "
+    "the other; by default calls on a CPU, workers on a GPU, where calls cannot.",
+)
+@click.option(
     "--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1, or scripted:FILE."
 )
 @click.option(
@@ -135,6 +141,7 @@ def ab(
     pairs: int,
     confirm_pairs: int,
     most_pairs: int,
+    alternate: str | None,
     device: str,
     results: Path,
     ignores_unfit: bool,
@@ -191,6 +198,7 @@ def ab(
                 ["sdbench", *sys.argv[1:]], {**baseline_env, **candidate_env}
             ),
             ignores_problems=ignores_unfit,
+            in_turns=None if alternate is None else alternate == "calls",
         )
         with ab_progress(most_pairs) as progress:
             outcome = run_ab(order, sides.launchers(device), progress, wanted, sides.problems)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from statistics import median
 
 from sdbench.compare.comparison import Finding, Unit
-from sdbench.compare.effect import paired_effect, pairs_needed
+from sdbench.compare.effect import pairs_needed
 from sdbench.compare.evidence import LATENCY, Evidence, records_by_round
-from sdbench.compare.suspects import pairs_of
+from sdbench.compare.suspects import effect_of, pairs_of
 from sdbench.compare.verdict import Verdict
 from sdbench.compare.wording import percent, slower_or_faster
 from sdbench.results.ab import AbJob
@@ -37,8 +37,8 @@ def control_finding(job: AbJob, gates: Gates) -> Finding | None:
         baseline_folder=job.baseline.folder,
         candidate_folder=job.control.folder,
     )
-    pairs = pairs_of(evidence, LATENCY, evidence.shared_rounds)
-    effect = paired_effect(pairs)
+    pairs = pairs_of(evidence, LATENCY, evidence.shared_rounds, job.info)
+    effect = effect_of(pairs)
     gated = evidence.time_margin(LATENCY)
     margin = LATENCY_MARGIN if gated is None else gated
     if effect is None:
@@ -59,8 +59,8 @@ def control_finding(job: AbJob, gates: Gates) -> Finding | None:
         verdict=verdict,
         reason=reason,
         is_gated=False,
-        baseline=median(before for before, _ in pairs) if pairs else None,
-        candidate=median(after for _, after in pairs) if pairs else None,
+        baseline=median(pair.baseline_s for pair in pairs) if pairs else None,
+        candidate=median(pair.candidate_s for pair in pairs) if pairs else None,
         margin=margin,
         effect=effect,
         units_needed=pairs_needed(effect, margin) if effect else None,

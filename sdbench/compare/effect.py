@@ -67,13 +67,11 @@ class Effect:
         return _t_above(distance / self.log_error, self.degrees)
 
 
-def paired_effect(
-    pairs: Sequence[tuple[float, float]], most_degrees: int | None = None
-) -> Effect | None:
+def paired_effect(ratios: Sequence[float], most_degrees: int | None = None) -> Effect | None:
     """The effect from pairs that were measured one right after the other.
 
     Args:
-        pairs: For each pair the baseline's and the candidate's value, above 0.
+        ratios: How many times as long the candidate took, for each pair.
         most_degrees: Degrees of freedom at most, where pairs were added until the interval was
             narrow: such a rule ends when chance has made it narrow, and with those of its least
             number of pairs the interval keeps its confidence (simulated: 94.6 % and more, against
@@ -83,9 +81,9 @@ def paired_effect(
         Student's t interval of the mean log-ratio, exponentiated; None for fewer than two pairs,
         which say nothing about how much pairs differ.
     """
-    if len(pairs) < 2:
+    if len(ratios) < 2:
         return None
-    logs = [math.log(candidate / baseline) for baseline, candidate in pairs]
+    logs = [math.log(ratio) for ratio in ratios]
     count = len(logs)
     degrees = count - 1 if most_degrees is None else min(count - 1, most_degrees)
     return _effect(fmean(logs), stdev(logs) / math.sqrt(count), degrees, count)

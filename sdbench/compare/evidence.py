@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -96,16 +96,21 @@ def time_s(record: Record, metric: str) -> float | None:
 
     None where it has none that is finite and above 0, or where what it has is spoiled.
     """
-    if record.status not in TIMED_STATUSES or is_spoiled(record):
-        return None
-    if metric == LATENCY:
-        samples = accepted_samples(record)
-        value = median(samples) if samples else None
-    elif metric == LOAD:
-        value = record.load_s
-    elif metric == FIRST_CALL:
-        value = record.first_call_s
-    else:
-        calls = record.stages_s.get(metric.removeprefix(STAGE_PREFIX), ())
-        value = median(calls) if calls else None
+    calls = calls_s(record, metric)
+    value = median(calls) if calls else None
     return value if value is not None and 0 < value < math.inf else None
+
+
+def calls_s(record: Record, metric: str) -> Sequence[float]:
+    """One process's times of each call that counts, in seconds; what happens once is one.
+
+    None where what it has is spoiled.
+    """
+    if record.status not in TIMED_STATUSES or is_spoiled(record):
+        return ()
+    if metric == LATENCY:
+        return accepted_samples(record)
+    if metric in (LOAD, FIRST_CALL):
+        once = record.load_s if metric == LOAD else record.first_call_s
+        return () if once is None else (once,)
+    return record.stages_s.get(metric.removeprefix(STAGE_PREFIX), ())

@@ -94,12 +94,12 @@ def _time_test(evidence: Evidence, metric: str, info: AbInfo) -> TimeTest:
     is_fresh = bool(fresh(evidence, info))
     numbers = fresh(evidence, info) or screening(evidence, info)
     effect = (fresh_effect if is_fresh else screened_effect)(evidence, metric, info)
-    pairs = pairs_of(evidence, metric, numbers)
+    pairs = pairs_of(evidence, metric, numbers, info)
     return TimeTest(
         metric=metric,
         margin=evidence.time_margin(metric),
-        baseline_s=median(before for before, _ in pairs) if pairs else None,
-        candidate_s=median(after for _, after in pairs) if pairs else None,
+        baseline_s=median(pair.baseline_s for pair in pairs) if pairs else None,
+        candidate_s=median(pair.candidate_s for pair in pairs) if pairs else None,
         effect=effect,
         missing=None if effect else missing_time(evidence, len(pairs), len(numbers), "pair"),
         may_be_missing=not evidence.gates.missing,

@@ -8,15 +8,33 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 from sdbench.analysis.planned import planned_knobs
 from sdbench.compare.effect import Effect, paired_effect
-from sdbench.compare.evidence import ByRound, Evidence, records_by_round, time_s
+from sdbench.compare.evidence import ByRound, Evidence, calls_s, records_by_round, time_s
 from sdbench.compare.precision import is_precise
 from sdbench.results.ab import AbInfo, AbJob
+from sdbench.results.pairs import pair_ratio
 from sdbench.results.rounds import TIMED_STATUSES
 from sdbench.suite.gates import Gates
 from sdbench.suite.load import suite_from_json
+
+
+@dataclass(frozen=True, slots=True)
+class TimePair:
+    """One time of one configuration on both sides, in one pair.
+
+    Attributes:
+        baseline_s: The baseline's median in seconds.
+        candidate_s: The candidate's.
+        ratio: How many times as long it took on the candidate; of calls in turn the median of the
+            calls' ratios, and so not always that of the medians.
+    """
+
+    baseline_s: float
+    candidate_s: float
+    ratio: float
 
 
 def wanted(job: AbJob) -> tuple[str, ...]:
@@ -59,25 +77,34 @@ def fresh(evidence: Evidence, info: AbInfo) -> tuple[int, ...]:
     return tuple(number for number in evidence.shared_rounds if number >= info.screen_pairs)
 
 
-def pairs_of(evidence: Evidence, metric: str, numbers: Sequence[int]) -> list[tuple[float, float]]:
-    """A time's values in these pairs, in seconds, of those in which both sides have one."""
-    return [
-        (before, after)
-        for number in numbers
-        if (before := time_s(evidence.baseline[number], metric)) is not None
-        and (after := time_s(evidence.candidate[number], metric)) is not None
-    ]
+def pairs_of(
+    evidence: Evidence, metric: str, numbers: Sequence[int], info: AbInfo
+) -> list[TimePair]:
+    """A time's values in these pairs, of those in which both sides have one."""
+    pairs = []
+    for number in numbers:
+        before, after = evidence.baseline[number], evidence.candidate[number]
+        medians_s = time_s(before, metric), time_s(after, metric)
+        ratio = pair_ratio(calls_s(before, metric), calls_s(after, metric), info.in_turns)
+        if medians_s[0] is not None and medians_s[1] is not None and ratio is not None:
+            pairs.append(TimePair(medians_s[0], medians_s[1], ratio))
+    return pairs
+
+
+def effect_of(pairs: Sequence[TimePair], most_degrees: int | None = None) -> Effect | None:
+    """The effect that pairs show; see `paired_effect`."""
+    return paired_effect([pair.ratio for pair in pairs], most_degrees)
 
 
 def fresh_effect(evidence: Evidence, metric: str, info: AbInfo) -> Effect | None:
     """The effect on a time in fresh pairs, whose number hangs on what they showed."""
-    found = pairs_of(evidence, metric, fresh(evidence, info))
-    return paired_effect(found, most_degrees=info.confirm_pairs - 1)
+    found = pairs_of(evidence, metric, fresh(evidence, info), info)
+    return effect_of(found, most_degrees=info.confirm_pairs - 1)
 
 
 def screened_effect(evidence: Evidence, metric: str, info: AbInfo) -> Effect | None:
     """The effect on a time in the pairs of the first look."""
-    return paired_effect(pairs_of(evidence, metric, screening(evidence, info)))
+    return effect_of(pairs_of(evidence, metric, screening(evidence, info), info))
 
 
 def is_suspect(evidence: Evidence, info: AbInfo) -> bool:

@@ -27,6 +27,10 @@ class Deadline:
         """The moment ``duration_s`` from now."""
         return cls(device, device.now_ns() + round(duration_s * 1e9))
 
+    def later_by(self, duration_ns: int) -> Deadline:
+        """The moment so much later, after a wait that does not count."""
+        return Deadline(self.device, self.end_ns + duration_ns)
+
     def leaves_room_for(self, calls: int, call_s: float) -> bool:
         """Whether so many calls of about this duration still fit."""
         left_s = (self.end_ns - self.device.now_ns()) * 1e-9

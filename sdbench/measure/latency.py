@@ -12,6 +12,7 @@ from sdbench.measure.deadline import Deadline
 from sdbench.measure.stopping import stop_reason
 from sdbench.measure.throttling import accepted_samples, throttle_marks
 from sdbench.measure.timing import StageMarks, Timing, time_call
+from sdbench.measure.turns import AwaitTurn
 from sdbench.measure.warmup import is_warm
 from sdbench.pipelines.base import Call
 from sdbench.results.record import StopReason
@@ -26,7 +27,7 @@ class Samples:
         timings: Every timed call, in order.
         throttled: For each, whether the device was throttled.
         states: The device before the first and after each of them.
-        span_s: Seconds from the first of these readings to the last one.
+        span_s: Seconds from the first of these readings to the last one, waits for turns left out.
         company: Other processes that were on the device, in words, by number.
         stop_reason: Why no further one was taken; None while sampling.
         is_unstable: Whether too many were throttled to set them aside.
@@ -64,11 +65,25 @@ def warm_up(
     return durations_s[1:]
 
 
-def sample(call: Call, device: Device, protocol: Protocol, deadline: Deadline) -> Samples:
+def sample(
+    call: Call,
+    device: Device,
+    protocol: Protocol,
+    deadline: Deadline,
+    await_turn: AwaitTurn | None = None,
+) -> Samples:
     """Times calls until the protocol says that there are enough, or no further one would fit.
 
     The device's state is read before and after each sample, outside of the timed window; nothing
     is polled, printed or sent meanwhile.
+
+    Args:
+        call: What is timed.
+        device: Where.
+        protocol: When there are enough.
+        deadline: When the controller gives the configuration up.
+        await_turn: Waits until the next call may be taken, and decides whether there is one; None
+            where it need not be waited for. What it waits is no time of this configuration.
     """
     samples = Samples()
     marks = StageMarks(device)
@@ -77,17 +92,24 @@ def sample(call: Call, device: Device, protocol: Protocol, deadline: Deadline) -
     samples.states.append(device.state())
     begun_ns = device.now_ns()
     with call.observed(marks):
-        while samples.stop_reason is None:
+        while True:
+            if await_turn is not None:
+                waits_from_ns = device.now_ns()
+                samples.stop_reason = await_turn(samples.stop_reason)
+                waited_ns = device.now_ns() - waits_from_ns
+                begun_ns, deadline = begun_ns + waited_ns, deadline.later_by(waited_ns)
+            if samples.stop_reason is not None:
+                break
             timing, _ = time_call(call, device, marks)
             samples.timings.append(timing)
             samples.states.append(device.state())
             samples.span_s = (device.now_ns() - begun_ns) * 1e-9
-            _decide(samples, protocol, deadline)
+            samples.stop_reason = _stop_reason(samples, protocol, deadline)
     samples.company.update(device.company())
     return samples
 
 
-def _decide(samples: Samples, protocol: Protocol, deadline: Deadline) -> None:
+def _stop_reason(samples: Samples, protocol: Protocol, deadline: Deadline) -> StopReason | None:
     every_s = [timing.wall_s for timing in samples.timings]
     samples.throttled = throttle_marks(samples.states)
     accepted_s = accepted_samples(every_s, samples.throttled)
@@ -96,4 +118,4 @@ def _decide(samples: Samples, protocol: Protocol, deadline: Deadline) -> None:
     reason = stop_reason(counted_s, len(every_s), samples.span_s, protocol)
     if reason is None and not deadline.leaves_room_for(1, every_s[-1]):
         reason = StopReason.TIME_BUDGET
-    samples.stop_reason = StopReason.THROTTLED if reason and samples.is_unstable else reason
+    return StopReason.THROTTLED if reason and samples.is_unstable else reason

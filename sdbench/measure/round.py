@@ -24,8 +24,10 @@ from sdbench.measure.memory import measure_memory
 from sdbench.measure.out_of_memory import first_line, out_of_memory, out_of_memory_sentence
 from sdbench.measure.recovery import let_go
 from sdbench.measure.throttling import throttle_note
+from sdbench.measure.turns import AwaitTurn
 from sdbench.pipelines.base import Call, Pipeline
 from sdbench.pipelines.failed_stage import failed_stage
+from sdbench.results.figure import Figure
 from sdbench.results.record import Status
 from sdbench.statistics import outlier_marks
 from sdbench.suite.configuration import Configuration
@@ -37,6 +39,8 @@ _IMAGES_KEPT = 1
 SET_UP = "set-up"
 """The phase in which a configuration's knobs are turned."""
 
+NO_ENERGY_IN_TURNS = Figure.absent("other workers took calls in turn with this one")
+
 PhaseListener = Callable[[str], None]
 
 
@@ -47,6 +51,7 @@ def measure_round(
     protocol: Protocol,
     images_folder: Path | None,
     on_phase: PhaseListener,
+    await_turn: AwaitTurn | None = None,
 ) -> dict[str, Any]:
     """Measures one configuration.
 
@@ -57,6 +62,7 @@ def measure_round(
         protocol: How to measure it.
         images_folder: Where an image is written, or None.
         on_phase: Told what begins, outside of timed windows.
+        await_turn: Waits before each timed call; None where calls are not in turns.
 
     Returns:
         Fields of a record, `status` always among them.
@@ -70,7 +76,9 @@ def measure_round(
 
     try:
         with pipeline.configured(configuration) as call:
-            _measure(call, configuration.key, device, protocol, images_folder, enter, fields)
+            _measure(
+                call, configuration.key, device, protocol, images_folder, enter, fields, await_turn
+            )
     except Exception as error:
         fields |= failure(error, device, phases[-1])
     return fields
@@ -108,6 +116,7 @@ def _measure(
     images_folder: Path | None,
     on_phase: PhaseListener,
     fields: dict[str, Any],
+    await_turn: AwaitTurn | None,
 ) -> None:
     deadline = Deadline.after(device, protocol.timeout_s)
     fields["images_per_call"] = call.images_per_call
@@ -125,8 +134,10 @@ def _measure(
     warmups_s = warm_up(call, device, protocol, fields["first_call_s"], deadline)
     fields["warmup_s"] = tuple(warmups_s)
     on_phase("timing")
-    samples = sample(call, device, protocol, deadline)
+    samples = sample(call, device, protocol, deadline, await_turn)
     fields |= _latency_fields(samples, call.images_per_call)
+    if await_turn is not None:
+        fields["energy_per_image_joules"] = NO_ENERGY_IN_TURNS
     fields["notes"] += _notes(samples)
 
 

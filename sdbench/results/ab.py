@@ -62,6 +62,8 @@ class AbInfo:
         confirm_pairs: Fresh pairs that a suspect gets at least.
         most_pairs: Fresh pairs that a suspect gets at most.
         control_key: The baseline's key of the control configuration, or None without a control.
+        in_turns: Whether workers of a pair were alive together, and their timed calls took turns;
+            False where a worker of one side measured after one of the other.
         notes: Remarks for the reader.
         is_finished: Whether it came to its end.
     """
@@ -74,6 +76,7 @@ class AbInfo:
     confirm_pairs: int
     most_pairs: int
     control_key: str | None
+    in_turns: bool = False
     notes: tuple[str, ...] = ()
     is_finished: bool = False
 

@@ -1,34 +1,37 @@
 """An A/B job: two installations on one device, in turn, until suspects are told from noise.
 
-For each pair, and within it for each load of the plan, one worker of a side measures and ends, then
-one of the other side. Which side begins alternates, so that a drift of the device favours none:
+A pair is a worker of each side, for each load of the plan, and of the control for its own load.
+Either timed calls of workers that are alive together take turns (`run.ab_turns`), or one worker
+measures and ends, and then one of the other side. Which side begins alternates from pair to pair,
+so that a drift of the device favours none:
 
     pair 0    baseline   candidate  control      baseline   candidate
     pair 1    control    candidate  baseline     candidate  baseline
               (the load that serves the control) (another load)
 
-Two workers are never alive at once. Pictures are drawn before the first pair, by each side for
-itself: nothing is drawn between timed rounds.
+Pictures are drawn before the first pair, by each side for itself: nothing is drawn between timed
+rounds.
 """
 
 from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from statistics import median
 
 from sdbench.results.ab import BASELINE, CANDIDATE, CONTROL, AbJob, read_ab_job, write_ab_info
+from sdbench.results.pairs import pair_ratio
 from sdbench.results.record import Record
 from sdbench.results.rounds import TIMED_STATUSES
 from sdbench.results.store import utc_now
 from sdbench.results.table import accepted_samples
 from sdbench.run.ab_listener import AbListener, Pair, Stage, StageKind
-from sdbench.run.ab_order import AbOrder, AbPlan
+from sdbench.run.ab_order import AbOrder, AbPlan, Group, calls_take_turns
 from sdbench.run.ab_side import AbSide
+from sdbench.run.ab_turns import take_turns
 from sdbench.run.launch import Launcher
 from sdbench.run.messages import Ready
 from sdbench.run.session import free_folder
@@ -87,6 +90,7 @@ def run_ab(
     Raises:
         CannotStart: No worker could start on a side.
         Unfit: The sides have different devices, or the device has problems.
+        NoTurns: Calls were asked to take turns on a device where they cannot.
     """
     job_plan = AbPlan(order)
     parent = order.results / order.suite.name
@@ -109,19 +113,21 @@ def run_ab(
                     "the device is not fit to measure on (--ignore-unfit measures nevertheless): "
                     + "; ".join(found)
                 )
+            in_turns = calls_take_turns(order, readies[BASELINE])
             notes = (*order.notes, *found)
             started_at = utc_now()
             folder = free_folder(parent, started_at, f"{readies[BASELINE].slug}-ab")
             for name, side in sides.items():
                 side.create_run(folder / name, readies.get(name, readies[BASELINE]), started_at)
-            write_ab_info(folder, job_plan.info(is_finished=False, notes=notes))
+            info = job_plan.info(in_turns=in_turns, is_finished=False, notes=notes)
+            write_ab_info(folder, info)
             listener.begun(folder, readies[BASELINE].device, order.configurations)
             for note in notes:
                 listener.note(note)
             stopped = None
             try:
-                _Measuring(order, job_plan, sides, folder, listener).to_the_end(wanted)
-                write_ab_info(folder, job_plan.info(is_finished=True, notes=notes))
+                _Measuring(order, job_plan, sides, folder, listener, in_turns).to_the_end(wanted)
+                write_ab_info(folder, replace(info, is_finished=True))
             except KeyboardInterrupt:
                 stopped = INTERRUPTED
             except CannotStart as error:
@@ -163,8 +169,10 @@ class _Measuring:
         sides: Mapping[str, AbSide],
         folder: Path,
         listener: AbListener,
+        in_turns: bool,
     ) -> None:
         self._order = order
+        self._in_turns = in_turns
         self._plan = job_plan
         self._sides = sides
         self._folder = folder
@@ -204,25 +212,25 @@ class _Measuring:
 
     def _announce(self, kind: StageKind, keys: Sequence[str], pairs: int) -> None:
         groups = self._plan.groups(keys, with_control=self._has_control)
-        rounds = pairs * sum(len(some) for group in groups for some in group.values())
+        rounds = pairs * sum(len(sides) for group in groups for sides in group)
         self._listener.stage(Stage(kind, len(keys), pairs, rounds))
 
     def _pair(self, number: int, keys: Sequence[str], kind: StageKind) -> None:
         """One round of each of these configurations on both sides, and of the control."""
         records: dict[str, dict[str, Record]] = {name: {} for name in TURNS}
         groups = self._plan.groups(self._left(keys), with_control=self._has_control)
-        _import_side_by_side(
-            side for name, side in self._sides.items() if any(group[name] for group in groups)
-        )
+        measuring = {name for group in groups for sides in group for name in sides}
+        _import_side_by_side(self._sides[name] for name in TURNS if name in measuring)
+        turns = TURNS if number % 2 == 0 else TURNS[::-1]
+        measure = self._calls_in_turn if self._in_turns else self._workers_in_turn
         for group in groups:
-            for name in TURNS if number % 2 == 0 else reversed(TURNS):
-                if group[name]:
-                    measured = self._sides[name].measure(group[name], number, self._listener)
-                    records[name].update((record.key, record) for record in measured)
+            for name, record in measure(group, turns, number):
+                records[name][record.key] = record
         self._end_servers()
         self._note_failures(records)
         is_screening = kind is StageKind.SCREENING
         before = self._order.screen_pairs
+        baseline = records[BASELINE]
         self._listener.pair(
             Pair(
                 kind=kind,
@@ -230,18 +238,47 @@ class _Measuring:
                 changes=tuple(
                     ratio
                     for key, twin in self._plan.twins.items()
-                    if (ratio := _ratio(records[CANDIDATE].get(twin), records[BASELINE].get(key)))
+                    if (ratio := self._ratio(records[CANDIDATE].get(twin), baseline.get(key)))
                 ),
                 control=next(
-                    (
-                        _ratio(one, records[BASELINE].get(key))
-                        for key, one in records[CONTROL].items()
-                    ),
+                    (self._ratio(one, baseline.get(key)) for key, one in records[CONTROL].items()),
                     None,
                 ),
                 failed=len(self._failed),
             )
         )
+
+    def _workers_in_turn(
+        self, group: Group, turns: Sequence[str], number: int
+    ) -> Iterator[tuple[str, Record]]:
+        """A round of each, in one worker of a side after the other."""
+        for name in turns:
+            some = [sides[name] for sides in group if name in sides]
+            if some:
+                for record in self._sides[name].measure(some, number, self._listener):
+                    yield name, record
+
+    def _calls_in_turn(
+        self, group: Group, turns: Sequence[str], number: int
+    ) -> Iterator[tuple[str, Record]]:
+        """A round of each, in a worker of each side, whose timed calls take turns."""
+        try:
+            for sides in group:
+                rounds = {
+                    name: self._sides[name].round_in_turns(sides[name], number, self._listener)
+                    for name in turns
+                    if name in sides
+                }
+                yield from take_turns(rounds).items()
+        finally:
+            for side in self._sides.values():
+                side.end_worker()
+
+    def _ratio(self, after: Record | None, before: Record | None) -> float | None:
+        """How many times as long a call took; None where one of them has none."""
+        if after is None or before is None:
+            return None
+        return pair_ratio(accepted_samples(before), accepted_samples(after), self._in_turns)
 
     def _note_failures(self, records: Mapping[str, Mapping[str, Record]]) -> None:
         for key, twin in self._plan.twins.items():
@@ -260,12 +297,3 @@ class _Measuring:
 
 def _has_failed(record: Record | None) -> bool:
     return record is not None and record.status not in TIMED_STATUSES
-
-
-def _ratio(after: Record | None, before: Record | None) -> float | None:
-    """How many times as long a call took; None where one of them has none."""
-    medians = [
-        median(samples) if one is not None and (samples := accepted_samples(one)) else None
-        for one in (after, before)
-    ]
-    return medians[0] / medians[1] if medians[0] and medians[1] else None

@@ -18,6 +18,7 @@ from sdbench.results.ab import (
     AbInfo,
     Installation,
 )
+from sdbench.run.messages import Ready
 from sdbench.run.plan import load_key, plan
 from sdbench.run.session import Order
 from sdbench.suite.configuration import Configuration
@@ -26,12 +27,15 @@ from sdbench.suite.overrides import overridden, override_all
 
 SAME_SIDES = "both sides are the same: this is an A/A run"
 
+_SHARED = ("cpu", "scripted")
+"""Slugs of devices on which two loaded pipelines do not stand in each other's way."""
+
 NO_CONTROL = "none"
 """Given as a control, there is to be none."""
 
-Group = Mapping[str, tuple[Configuration, ...]]
-"""Configurations that one worker of a side measures, since one load serves them: by side, in the
-order of the plan."""
+Group = tuple[Mapping[str, Configuration], ...]
+"""Configurations that one worker of a side measures, since one load serves them, in the order of
+the plan; each by side, as its knobs are there."""
 
 
 class NoControl(SdbenchError):
@@ -55,6 +59,8 @@ class AbOrder:
         confirm_pairs: Fresh pairs that a suspect gets at least.
         most_pairs: Fresh pairs that a suspect gets at most.
         ignores_problems: Whether to measure also where the device is not fit for it.
+        in_turns: Whether timed calls of workers that are alive together take turns, or workers one
+            after the other; None for what suits the device.
         notes: Remarks for the reader.
         command_line: What the user wrote, for reading, without secrets.
     """
@@ -71,8 +77,31 @@ class AbOrder:
     confirm_pairs: int = CONFIRM_PAIRS
     most_pairs: int = MOST_PAIRS
     ignores_problems: bool = False
+    in_turns: bool | None = None
     notes: tuple[str, ...] = ()
     command_line: tuple[str, ...] = ()
+
+
+class NoTurns(SdbenchError):
+    """Calls were asked to take turns on a device where they cannot."""
+
+
+def calls_take_turns(order: AbOrder, ready: Ready) -> bool:
+    """Whether timed calls take turns, rather than workers.
+
+    On a GPU they cannot: two loaded pipelines may not fit, and what a process needs of the device's
+    memory, and its energy, cannot be told from the other's.
+
+    Raises:
+        NoTurns: It was asked for, and cannot be.
+    """
+    can = ready.slug in _SHARED
+    if order.in_turns and not can:
+        raise NoTurns(
+            f"on {ready.device} calls of two workers cannot take turns: both would have to be "
+            "loaded at once; use --alternate workers"
+        )
+    return can if order.in_turns is None else order.in_turns
 
 
 class AbPlan:
@@ -136,15 +165,18 @@ class AbPlan:
             if one.key in keys or one == control:
                 by_load.setdefault(load_key(one), []).append(one)
         return [
-            {
-                BASELINE: tuple(members),
-                CANDIDATE: tuple(self._twins[one.key] for one in members if one.key in keys),
-                CONTROL: tuple(one for one in members if one == control),
-            }
+            tuple(
+                {
+                    BASELINE: one,
+                    **({CANDIDATE: self._twins[one.key]} if one.key in keys else {}),
+                    **({CONTROL: one} if one == control else {}),
+                }
+                for one in members
+            )
             for members in by_load.values()
         ]
 
-    def info(self, *, is_finished: bool, notes: tuple[str, ...]) -> AbInfo:
+    def info(self, *, in_turns: bool, is_finished: bool, notes: tuple[str, ...]) -> AbInfo:
         """What is stored of the job, with remarks for the reader."""
         order = self._order
         return AbInfo(
@@ -155,6 +187,7 @@ class AbPlan:
             confirm_pairs=order.confirm_pairs,
             most_pairs=order.most_pairs,
             control_key=None if self.control is None else self.control.key,
+            in_turns=in_turns,
             notes=notes,
             is_finished=is_finished,
         )

@@ -11,7 +11,7 @@ from types import TracebackType
 from sdbench.results.record import Record, Status
 from sdbench.results.rounds import TIMED_STATUSES
 from sdbench.results.store import LOGS_FOLDER, RunWriter, utc_now
-from sdbench.run.controller import Controller, Job, Progress
+from sdbench.run.controller import Controller, InTurns, Job, Progress
 from sdbench.run.fork_launch import ForkServerLauncher
 from sdbench.run.launch import Launcher
 from sdbench.run.messages import Ready
@@ -103,13 +103,22 @@ class AbSide:
         try:
             for one in configurations:
                 record = self._controller.round(one, number, self._run.folder, listener)
-                record = self._completed(one, record)
-                self._run.append(record)
-                records.append(record)
-                listener.finished(one, record)
+                records.append(self._kept(one, record, listener))
         finally:
             self.end_worker()
         return records
+
+    def round_in_turns(
+        self, configuration: Configuration, number: int, listener: Progress
+    ) -> InTurns[Record]:
+        """A round of a configuration, in steps; its worker stays for the next one.
+
+        Raises:
+            CannotStart: A worker died, and no other could be started in its place.
+        """
+        folder = self._run.folder
+        record = yield from self._controller.round_in_turns(configuration, number, folder, listener)
+        return self._kept(configuration, record, listener)
 
     def begin_server(self) -> None:
         """Starts what workers are forked from, where they are, and does not wait for it."""
@@ -158,6 +167,12 @@ class AbSide:
     def _run(self) -> RunWriter:
         assert self._writer is not None, "the run is created before anything is measured"
         return self._writer
+
+    def _kept(self, configuration: Configuration, record: Record, listener: Progress) -> Record:
+        record = self._completed(configuration, record)
+        self._run.append(record)
+        listener.finished(configuration, record)
+        return record
 
     def _completed(self, configuration: Configuration, record: Record) -> Record:
         """The record under the controller's key, the first one with what its pictures are worth.

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Generator, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias, TypeVar
 
 from sdbench.results.out_of_memory import OutOfMemory
-from sdbench.results.record import Record, Status
+from sdbench.results.record import Record, Status, StopReason
 from sdbench.results.store import IMAGES_FOLDER, RunWriter, utc_now
 from sdbench.run.launch import Launcher
 from sdbench.run.messages import (
@@ -29,6 +29,8 @@ from sdbench.run.messages import (
     Ready,
     Refused,
     Start,
+    Turn,
+    Waiting,
 )
 from sdbench.run.plan import load_key
 from sdbench.run.worker_process import CannotStart, RunningWorker, WorkerDied
@@ -47,6 +49,12 @@ _DEATHS_AT_LOAD = 2
 """Workers that may die or hang while loading one pipeline before the rest of it is skipped."""
 
 _NO_MORE_LOADS = f"{_DEATHS_AT_LOAD} workers died or hung while loading this pipeline"
+
+_Result = TypeVar("_Result")
+
+InTurns: TypeAlias = Generator[StopReason | None, StopReason | None, _Result]
+"""What goes on in steps: before each timed call it yields why no further one is needed, or None,
+and is sent why none is to be taken, or None for another one."""
 
 Completion = Callable[[Configuration, Record], Record]
 """Adds to a record what is known only beside others."""
@@ -122,6 +130,16 @@ def _loss_by(death: WorkerDied, phase: str, rss_bytes: int | None) -> _Loss:
         return _Loss(Status.OOM, reason, phase, OutOfMemory(phase=phase))
     resident = resident if death.is_killed else ""
     return _Loss(Status.ERROR, f"{death}{resident} (in phase: {phase})", phase)
+
+
+def _without_turns(steps: InTurns[_Result]) -> _Result:
+    """What comes of steps that nobody waits between."""
+    try:
+        next(steps)
+    except StopIteration as ended:
+        result: _Result = ended.value
+        return result
+    raise AssertionError("a worker waits for a turn that it was not told of")
 
 
 class Controller:
@@ -219,6 +237,22 @@ class Controller:
         self, configuration: Configuration, number: int, run_folder: Path, progress: Progress
     ) -> Record:
         """One round of one configuration, whatever becomes of its worker."""
+        return _without_turns(self._round(configuration, number, run_folder, progress, False))
+
+    def round_in_turns(
+        self, configuration: Configuration, number: int, run_folder: Path, progress: Progress
+    ) -> InTurns[Record]:
+        """The same in steps, one for each timed call, so that those of others come between."""
+        return self._round(configuration, number, run_folder, progress, True)
+
+    def _round(
+        self,
+        configuration: Configuration,
+        number: int,
+        run_folder: Path,
+        progress: Progress,
+        in_turns: bool,
+    ) -> InTurns[Record]:
         key = load_key(configuration)
         started_at = utc_now()
         if self._deaths_at_load[key] >= _DEATHS_AT_LOAD:
@@ -228,9 +262,10 @@ class Controller:
             knobs=dict(configuration.knobs),
             round=number,
             images_folder=str((run_folder / IMAGES_FOLDER).absolute()),
+            in_turns=in_turns,
         )
         timeout_s = self._job.suite.measure.timeout_s
-        ending, worker, notes = self._ask(command, configuration, timeout_s, progress)
+        ending, worker, notes = yield from self._ask(command, configuration, timeout_s, progress)
         if isinstance(ending, Finished):
             return replace(ending.record, notes=(*notes, *ending.record.notes))
         assert isinstance(ending, _Loss)
@@ -245,7 +280,7 @@ class Controller:
         configuration = Configuration(command.knobs)
         if self._deaths_at_load[load_key(configuration)] >= _DEATHS_AT_LOAD:
             return Drawn(status=Status.SKIPPED, reason=_NO_MORE_LOADS)
-        ending, _, _ = self._ask(command, configuration, timeout_s, progress)
+        ending, _, _ = _without_turns(self._ask(command, configuration, timeout_s, progress))
         if isinstance(ending, Drawn):
             return ending
         assert isinstance(ending, _Loss)
@@ -257,13 +292,13 @@ class Controller:
         configuration: Configuration,
         timeout_s: float,
         progress: Progress,
-    ) -> tuple[Finished | Drawn | _Loss, str, tuple[str, ...]]:
+    ) -> InTurns[tuple[Finished | Drawn | _Loss, str, tuple[str, ...]]]:
         """What becomes of a command, the worker's name, and why an earlier one declined."""
         notes: tuple[str, ...] = ()
         while True:
             worker = self._worker or self._replace_worker()
             worker.send(command)
-            ending = self._follow(worker, configuration, timeout_s, progress)
+            ending = yield from self._follow(worker, configuration, timeout_s, progress)
             if not isinstance(ending, Declined):
                 return ending, worker.name, notes
             notes = (*notes, f"{ending.reason}: a new worker was started")
@@ -274,12 +309,12 @@ class Controller:
         configuration: Configuration,
         timeout_s: float,
         progress: Progress,
-    ) -> Finished | Drawn | Declined | _Loss:
+    ) -> InTurns[Finished | Drawn | Declined | _Loss]:
         """Waits for a command's end, or for the worker's end or a timeout; a loss ends the worker.
 
         So does a worker's word that it must not be used again. Loading has a timeout of its own.
         """
-        ending = self._ending(worker, configuration, timeout_s, progress)
+        ending = yield from self._ending(worker, configuration, timeout_s, progress)
         if isinstance(ending, _Loss):
             self.kill_worker()
             if ending.phase == LOADING:
@@ -294,7 +329,7 @@ class Controller:
         configuration: Configuration,
         timeout_s: float,
         progress: Progress,
-    ) -> Finished | Drawn | Declined | _Loss:
+    ) -> InTurns[Finished | Drawn | Declined | _Loss]:
         phase, limit_s, rss_bytes = "set-up", timeout_s, None
         deadline = time.monotonic() + limit_s
         while True:
@@ -307,6 +342,11 @@ class Controller:
             if event is None:
                 reason = f"no end within {limit_s:g} s, in phase: {phase}"
                 return _Loss(Status.TIMEOUT, reason, phase)
+            if isinstance(event, Waiting):
+                waits_since = time.monotonic()
+                worker.send(Turn(stop_reason=(yield event.stop_reason)))
+                deadline += time.monotonic() - waits_since
+                continue
             assert isinstance(event, Phase)
             if LOADING in (event.name, phase):
                 is_loading = event.name == LOADING

@@ -5,6 +5,8 @@ controller                            worker
     | <------------------------ Ready -- |   (or Refused, and the worker ends)
     | -- Measure ----------------------> |
     | <------------------------ Phase -- |   any number, outside of timed windows
+    | <---------------------- Waiting -- |   before each timed call, where calls are in turns
+    | -- Turn -------------------------> |
     | <--------------------- Finished -- |   (or Declined, and another worker is asked)
     | -- Draw -------------------------> |
     | <------------------------ Phase -- |
@@ -22,7 +24,7 @@ from pydantic import Field, TypeAdapter
 
 from sdbench.jsontypes import JsonValue
 from sdbench.results.fidelity import Subject
-from sdbench.results.record import Record, Status
+from sdbench.results.record import Record, Status, StopReason
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,12 +51,29 @@ class Start:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measure:
-    """Asks for one round of one configuration; an image goes into ``images_folder``."""
+    """Asks for one round of one configuration.
+
+    Attributes:
+        knobs: Its knobs.
+        round: The round's number.
+        images_folder: Where an image goes, or None.
+        in_turns: Whether the worker waits before each timed call until it is its turn. An sdbench
+            that knows no turns takes its calls without waiting.
+    """
 
     type: Literal["measure"] = "measure"
     knobs: Mapping[str, JsonValue]
     round: int
     images_folder: str | None
+    in_turns: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Turn:
+    """Lets a worker that waits take a timed call, or tells it why it is to take no more."""
+
+    type: Literal["turn"] = "turn"
+    stop_reason: StopReason | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,6 +139,14 @@ class Phase:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Waiting:
+    """The worker waits for its turn; ``stop_reason`` says why it needs no further call, if so."""
+
+    type: Literal["waiting"] = "waiting"
+    stop_reason: StopReason | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Finished:
     """A round has ended.
 
@@ -165,8 +192,8 @@ class Declined:
 LOADING = "loading"
 DRAWING = "drawing"
 
-Command: TypeAlias = Start | Measure | Draw
-Event: TypeAlias = Ready | Refused | Declined | Phase | Finished | Drawn
+Command: TypeAlias = Start | Measure | Turn | Draw
+Event: TypeAlias = Ready | Refused | Declined | Phase | Waiting | Finished | Drawn
 
 COMMANDS: TypeAdapter[Command] = TypeAdapter(Annotated[Command, Field(discriminator="type")])
 EVENTS: TypeAdapter[Event] = TypeAdapter(Annotated[Event, Field(discriminator="type")])

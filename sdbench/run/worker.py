@@ -7,6 +7,7 @@ by the fork server, over a socket. Whatever libraries print goes to standard err
 from __future__ import annotations
 
 import faulthandler
+import gc
 import os
 import queue
 import signal
@@ -24,8 +25,9 @@ from sdbench.errors import SdbenchError
 from sdbench.jsontypes import JsonValue
 from sdbench.measure.drawing import draw
 from sdbench.measure.round import failure, measure_round
+from sdbench.measure.turns import AwaitTurn
 from sdbench.pipelines.base import Loader, Pipeline
-from sdbench.results.record import Record, Status
+from sdbench.results.record import Record, Status, StopReason
 from sdbench.results.store import MEMORY_LIMIT, utc_now
 from sdbench.run.drawing_key import drawing_key
 from sdbench.run.environment import recorded_variables, versions
@@ -44,6 +46,8 @@ from sdbench.run.messages import (
     Ready,
     Refused,
     Start,
+    Turn,
+    Waiting,
 )
 from sdbench.run.worker_pipeline import Spent, WorkerPipeline
 from sdbench.suite.configuration import Configuration
@@ -68,14 +72,26 @@ def serve(reader: IO[bytes], writer: IO[bytes]) -> None:
         except BrokenPipeError:
             os._exit(_CANNOT_TELL)
 
+    def await_turn(stop_reason: StopReason | None) -> StopReason | None:
+        say(Waiting(stop_reason=stop_reason))
+        turn = commands.get()
+        assert isinstance(turn, Turn)
+        return turn.stop_reason
+
     start = commands.get()
     assert isinstance(start, Start)
     try:
-        worker = Worker(start, lambda name: say(Phase(name=name, rss_bytes=resident_bytes())))
+        worker = Worker(
+            start,
+            lambda name: say(Phase(name=name, rss_bytes=resident_bytes())),
+            await_turn=await_turn,
+        )
     except SdbenchError as error:
         say(Refused(reason=str(error)))
         return
     say(worker.ready())
+    gc.collect()
+    gc.freeze()  # what is imported stays: no later collection need look through it
     while True:
         try:
             say(worker.answer(commands.get()))
@@ -107,6 +123,7 @@ class Worker:
         start: What it works for.
         on_phase: Told what begins, outside of timed windows.
         parts: Its device and what loads pipelines onto it, in place of those that ``start`` names.
+        await_turn: Waits for its turn to take a timed call; None where it is never asked to.
     """
 
     def __init__(
@@ -114,10 +131,12 @@ class Worker:
         start: Start,
         on_phase: Callable[[str], None],
         parts: tuple[Device, Loader] | None = None,
+        await_turn: AwaitTurn | None = None,
     ) -> None:
         self._name = start.name
         self._suite = suite_from_json(start.suite)
         self._on_phase = on_phase
+        self._await_turn = await_turn
         self._device, loader = parts or _device_and_loader(start, self._suite)
         self._limit_bytes = start.memory_limit_bytes
         self._limit_facts: Mapping[str, JsonValue] = {}
@@ -179,6 +198,7 @@ class Worker:
             self._suite.measure,
             Path(command.images_folder) if command.images_folder else None,
             self._on_phase,
+            self._await_turn if command.in_turns else None,
         )
         fields["notes"] = (*fields.get("notes", ()), *self._loaded.put_back(fields["status"]))
         return replace(record, **loading, **fields)

@@ -30,10 +30,11 @@ def simulated(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     return _module("detection_simulated", monkeypatch)
 
 
+@pytest.mark.parametrize("in_turns", [False, True])
 def test_a_job_says_what_was_planted_where_there_is_little_noise(
-    simulated: ModuleType, tmp_path: Path
+    simulated: ModuleType, tmp_path: Path, in_turns: bool
 ) -> None:
-    found = simulated.ab(LITTLE, tmp_path, (0.0, 0.05))
+    found = simulated.ab(LITTLE, tmp_path, (0.0, 0.05), in_turns)
     assert [row.verdict for row in found.rows] == [Verdict.SAME, Verdict.SLOWER]
     assert [row.is_confirmed for row in found.rows] == [False, True]
     assert [row.pairs for row in found.rows] == [4, 8]
@@ -47,12 +48,24 @@ def test_workers_of_a_job_follow_one_another_on_one_machine(
 ) -> None:
     # A state that nothing forgets: all workers of both sides meet the same one.
     still = Noise(drift_ratio=0.5, drift_time_s=1e12, seed=1)
-    measured: AbJob = simulated.job(still, (0.0,), tmp_path)[0]
+    measured: AbJob = simulated.job(still, (0.0,), tmp_path, in_turns=False)[0]
     samples_s = [
         one for run in (measured.baseline, measured.candidate) for one in run.records[0].samples_s
     ]
     assert samples_s == pytest.approx([samples_s[0]] * len(samples_s), rel=1e-4)
     assert samples_s[0] != pytest.approx(1.0, rel=0.01)
+
+
+def test_a_machine_that_wanders_is_the_same_for_calls_that_take_turns(
+    simulated: ModuleType, tmp_path: Path
+) -> None:
+    wandering = Noise(drift_ratio=0.15, drift_time_s=60.0, seed=1)
+    errors = []
+    for in_turns in (False, True):
+        folder = tmp_path / str(in_turns)
+        comparison = simulated.job(wandering, (0.0,), folder, in_turns)[1]
+        errors.append(comparison.rows[0].finding("latency").effect.log_error)
+    assert errors[1] < errors[0] / 2
 
 
 def test_stored_runs_differ_by_the_spread_that_is_simulated(
@@ -68,7 +81,7 @@ def test_stored_runs_differ_by_the_spread_that_is_simulated(
 
 def test_a_seed_repeats_a_job(simulated: ModuleType, tmp_path: Path) -> None:
     noise = replace(simulated.NOISES["noisy CPU"], seed=3)
-    jobs = [simulated.ab(noise, tmp_path / name, (0.03,)) for name in ("one", "other")]
+    jobs = [simulated.ab(noise, tmp_path / name, (0.03,), True) for name in ("one", "other")]
     assert jobs[0] == jobs[1]
 
 

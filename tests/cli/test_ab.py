@@ -104,8 +104,15 @@ def test_a_candidate_that_takes_longer_is_slower(command: Call, tmp_path: Path) 
     assert job.info.is_finished
     assert job.info.candidate.variables == {"PYTHONPATH": "…/planted"}
     assert job.info.baseline.variables == {}
+    assert job.info.in_turns
     assert str(tmp_path) not in (job.folder / "ab.json").read_text(encoding="utf-8")
     assert command("compare", str(job.folder))[0] == 1
+
+
+def test_workers_take_turns_where_they_are_told_to(command: Call, tmp_path: Path) -> None:
+    code, _, _ = command("ab", "suite.yaml", *SHORT, "--alternate", "workers")
+    assert code == 0
+    assert not the_job(tmp_path).info.in_turns
 
 
 def test_two_virtual_environments_are_measured_each_with_its_own_sdbench(
@@ -180,6 +187,7 @@ def test_both_sides_alike_is_said_to_be_an_a_a_run_and_a_secret_is_written_nowhe
         (["--baseline-set", "fixed.steps={"], "'{' is no value in YAML"),
         (["--candidate-env", "HF_HOME"], "'HF_HOME' is not NAME=VALUE"),
         (["--pairs", "3"], "must be even"),
+        (["--alternate", "sides"], "is not one of 'calls', 'workers'"),
         (["--confirm-pairs", "8", "--most-pairs", "6"], "--most-pairs 6 is less than"),
         (["--control", "steps 5"], "no configuration of the suite is 'steps 5'"),
         (["--candidate", "nowhere"], "nowhere is no Python"),

@@ -16,7 +16,7 @@ def time_test(*ratios: float, **fields: Any) -> TimeTest:
         "margin": 0.02,
         "baseline_s": 1.0,
         "candidate_s": 1.0,
-        "effect": paired_effect([(1.0, ratio) for ratio in ratios]),
+        "effect": paired_effect(ratios),
     }
     return TimeTest(**{**content, **fields})
 

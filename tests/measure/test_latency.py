@@ -66,6 +66,46 @@ def test_the_time_budget_ends_sampling(device: LoggingDevice, planned: PlannedPi
     assert samples.stop_reason is StopReason.TIME_BUDGET
 
 
+class OtherWorkers:
+    """Takes a minute before each turn, and ends after some calls.
+
+    Attributes:
+        told: What it was told before each turn: why no further call is needed.
+    """
+
+    def __init__(self, device: LoggingDevice, calls: int) -> None:
+        self.told: list[StopReason | None] = []
+        self._device = device
+        self._calls = calls
+
+    def __call__(self, stop_reason: StopReason | None) -> StopReason | None:
+        self.told.append(stop_reason)
+        self._device.advance(60.0)
+        return StopReason.CONVERGED if len(self.told) > self._calls else None
+
+
+def test_in_turns_the_wait_is_no_time_of_the_configuration(
+    device: LoggingDevice, planned: PlannedPipeline
+) -> None:
+    """Neither the time budget nor the deadline is used up by calls of others."""
+    others = OtherWorkers(device, calls=4)
+    protocol = Protocol(min_samples=2, time_budget_s=20.0)
+    samples = sample(planned, device, protocol, Deadline.after(device, 30.0), others)
+    assert [timing.wall_s for timing in samples.timings] == pytest.approx([1.0] * 4)
+    assert samples.span_s == pytest.approx(4.0)
+    assert others.told == [None] * 5
+
+
+def test_in_turns_whoever_has_enough_says_so_and_goes_on_as_it_is_told(
+    device: LoggingDevice, planned: PlannedPipeline
+) -> None:
+    others = OtherWorkers(device, calls=8)
+    samples = sample(planned, device, Protocol(), never(device), others)
+    assert len(samples.timings) == 8
+    assert samples.stop_reason is StopReason.CONVERGED
+    assert others.told == [None] * 6 + [StopReason.CONVERGED] * 3
+
+
 def test_the_device_is_read_between_samples_only(
     device: LoggingDevice, planned: PlannedPipeline
 ) -> None:

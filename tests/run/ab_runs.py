@@ -15,7 +15,7 @@ from sdbench.run.ab import Wanted
 from sdbench.run.ab_listener import Pair, Stage
 from sdbench.run.ab_order import AbOrder
 from sdbench.run.launch import Launcher
-from sdbench.run.messages import Command, Draw, Event, Measure
+from sdbench.run.messages import Command, Draw, Event, Measure, Turn
 from sdbench.run.session import Order
 from sdbench.run.worker_process import RunningWorker
 from sdbench.suite.configuration import Configuration
@@ -45,6 +45,7 @@ class Turns:
     Attributes:
         started: The side of each worker that was started.
         measured: For each round its side, the configuration's key there, and its number.
+        called: The side of each timed call that took its turn.
         drawn: For each drawing its side, and whether one that is kept would do.
         alive: Workers that are alive now.
         most_alive: The most that were alive at once.
@@ -54,6 +55,7 @@ class Turns:
     def __init__(self) -> None:
         self.started: list[str] = []
         self.measured: list[tuple[str, str, int]] = []
+        self.called: list[str] = []
         self.drawn: list[tuple[str, bool]] = []
         self.alive = self.most_alive = 0
         self.servers_ended: list[str] = []
@@ -118,6 +120,8 @@ class _NotingWorker(DelegatingWorker):
         if isinstance(command, Measure):
             key = Configuration(command.knobs).key
             self._turns.measured.append((self._side, key, command.round))
+        elif isinstance(command, Turn) and command.stop_reason is None:
+            self._turns.called.append(self._side)
         elif isinstance(command, Draw):
             self._turns.drawn.append((self._side, command.is_shared))
         super().send(command)

@@ -40,7 +40,7 @@ def test_sides_take_turns_in_abba_order_with_the_control_at_the_other_end(
     plain: Order, forked: Launcher, turns: Turns, listener: AbRecorder
 ) -> None:
     """The first load serves the control; the second does not."""
-    order = job_order(plain, screen_pairs=4)
+    order = job_order(plain, screen_pairs=4, in_turns=False)
     run_ab(order, turns.of(forked), listener, nothing)
     even = [BASELINE, CANDIDATE, CONTROL, BASELINE, CANDIDATE]
     odd = [CONTROL, CANDIDATE, BASELINE, CANDIDATE, BASELINE]
@@ -50,9 +50,10 @@ def test_sides_take_turns_in_abba_order_with_the_control_at_the_other_end(
 def test_a_worker_measures_one_load_of_one_pair_and_never_are_two_alive(
     plain: Order, forked: Launcher, turns: Turns, listener: AbRecorder
 ) -> None:
-    folder = run_ab(job_order(plain), turns.of(forked), listener, nothing).folder
-    job = read_ab_job(folder)
+    order = job_order(plain, in_turns=False)
+    job = read_ab_job(run_ab(order, turns.of(forked), listener, nothing).folder)
     assert turns.most_alive == 1
+    assert not job.info.in_turns
     assert turns.alive == 0
     for run in (job.baseline, job.candidate):
         by_worker: dict[str, list[Record]] = {}
