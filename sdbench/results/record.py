@@ -11,6 +11,7 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from sdbench.jsontypes import JsonValue
+from sdbench.results.derived import DerivedLatency
 from sdbench.results.device_memory import DeviceMemory
 from sdbench.results.fidelity import Fidelity
 from sdbench.results.figure import Figure
@@ -77,6 +78,10 @@ class Record:
         is_outlier: For each sample, whether it lies more than 10 sigma from the median.
         is_throttled: For each sample, whether the device was throttled.
         stop_reason: Why no further sample was taken.
+        derived_latency: What its latency is told to be from other configurations, where it was not
+            measured since it need not be; None otherwise.
+        inferred_oom_key: Key of the configuration that ran out of memory and needs no more of it,
+            where this one was therefore not measured; None otherwise.
         images_per_call: Images that one call draws.
         stages_s: For each stage, seconds of its total in each timed call.
         denoiser_evaluations: Evaluations of the denoiser in one call.
@@ -115,6 +120,8 @@ class Record:
     is_outlier: tuple[bool, ...] = ()
     is_throttled: tuple[bool, ...] = ()
     stop_reason: StopReason | None = None
+    derived_latency: DerivedLatency | None = None
+    inferred_oom_key: str | None = None
     images_per_call: int | None = None
     stages_s: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
     denoiser_evaluations: int | None = None
@@ -141,9 +148,20 @@ class Record:
         return self.status is Status.SKIPPED and self.predicted_fit is Fit.DOES_NOT_FIT
 
     @property
+    def is_derived(self) -> bool:
+        """Whether it was not measured since its figures follow from those of others."""
+        return self.status is Status.SKIPPED and self.derived_latency is not None
+
+    @property
+    def is_inferred_oom(self) -> bool:
+        """Whether it was not measured since what needs no more memory ran out of it."""
+        return self.status is Status.SKIPPED and self.inferred_oom_key is not None
+
+    @property
     def is_answer(self) -> bool:
-        """Whether it leaves no question open; a prediction that it does not fit is an answer."""
-        return self.status not in OPEN_STATUSES or self.is_ruled_out
+        """Whether it leaves no question open; what is predicted, derived or inferred is one."""
+        is_told = self.is_ruled_out or self.is_derived or self.is_inferred_oom
+        return self.status not in OPEN_STATUSES or is_told
 
     @property
     def prediction_error_ratio(self) -> float | None:
