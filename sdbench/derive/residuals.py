@@ -1,0 +1,99 @@
+"""How far derived latencies are from measured ones, and so how sure the others are."""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from statistics import median
+
+from sdbench.derive.latency import LatencyModel, tells_its_own
+from sdbench.derive.observation import Observation
+from sdbench.jsontypes import JsonValue
+from sdbench.statistics import MAD_TO_SIGMA
+
+CONFIDENCE = 0.95
+"""Confidence of derived intervals."""
+
+LEAST_ERROR = 0.005
+"""Standard deviation of derived latencies that is assumed at least: a handful of residuals may be
+small by luck."""
+
+SUSPICIOUS_ERROR = 0.03
+"""Errors up to this are not looked into, however much smaller the others are."""
+
+SUSPICIOUS_SIGMAS = 3.5
+"""A residual this far beyond the scatter of all is no noise: a setting interacts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Residual:
+    """A configuration that was measured and, without its own record, derived.
+
+    Attributes:
+        observation: What was measured.
+        log_ratio: Logarithm of the measured over the derived latency.
+    """
+
+    observation: Observation
+    log_ratio: float
+
+
+def residuals(
+    observations: Sequence[Observation],
+    knobs: Mapping[str, Mapping[str, JsonValue]],
+    checking: Iterable[str],
+) -> tuple[Residual, ...]:
+    """The residual of each configuration that checks the model, derived from all but itself.
+
+    One without which its scheduler's own terms in its cell would not be known checks nothing.
+
+    Args:
+        observations: What was measured.
+        knobs: The knobs of each, by key.
+        checking: Keys of those that check.
+    """
+    wanted = set(checking)
+    near: dict[tuple[str, str], list[Observation]] = defaultdict(list)
+    for one in observations:
+        near[one.cell, one.sampler].append(one)
+    found = []
+    for one in observations:
+        own = near[one.cell, one.sampler]
+        rest = [other for other in own if other.key != one.key]
+        if one.key not in wanted or tells_its_own(own) > tells_its_own(rest):
+            continue
+        model = LatencyModel(other for other in observations if other.key != one.key)
+        expected = model.expected(knobs[one.key])
+        if expected is not None and expected.call_s > 0:
+            found.append(Residual(one, math.log(one.call_s / expected.call_s)))
+    return tuple(found)
+
+
+def interval_factor(found: Sequence[Residual]) -> float | None:
+    """The factor by which a derived latency may be off either way, at `CONFIDENCE`.
+
+    exp(t s), s being the root mean square of the residuals and t Student's quantile of as many
+    degrees of freedom as there are residuals. None for fewer than two.
+    """
+    if len(found) < 2:
+        return None
+    square = math.fsum(one.log_ratio**2 for one in found) / len(found)
+    spread = max(math.sqrt(square), LEAST_ERROR)
+    return math.exp(_t_quantile(1 - (1 - CONFIDENCE) / 2, len(found)) * spread)
+
+
+def suspicious(found: Sequence[Residual]) -> tuple[Residual, ...]:
+    """Those that are off by more than the scatter of the others explains."""
+    if not found:
+        return ()
+    scale = MAD_TO_SIGMA * median(abs(one.log_ratio) for one in found)
+    bound = max(math.log1p(SUSPICIOUS_ERROR), SUSPICIOUS_SIGMAS * scale)
+    return tuple(one for one in found if abs(one.log_ratio) > bound)
+
+
+def _t_quantile(share: float, degrees: int) -> float:
+    from scipy import special
+
+    return float(special.stdtrit(degrees, share))

@@ -1,0 +1,326 @@
+"""The staged plan: measure what tells the others, check that it does, look closer where not."""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from functools import cached_property
+from statistics import median
+
+from sdbench.derive.cells import cell_key, sampler_key, steps_of
+from sdbench.derive.design import design
+from sdbench.derive.latency import Expected, LatencyModel
+from sdbench.derive.memory import RanOut, derived_peaks
+from sdbench.derive.observation import Observation, observe
+from sdbench.derive.residuals import CONFIDENCE, Residual, interval_factor, residuals, suspicious
+from sdbench.knobs.registry import KNOBS
+from sdbench.results.derived import DerivedLatency
+from sdbench.results.record import Record, Status
+from sdbench.results.rounds import TIMED_STATUSES
+from sdbench.results.store import utc_now
+from sdbench.statistics import quantile
+from sdbench.suite.configuration import Configuration
+
+MOST_MEASURED_SHARE = 0.5
+"""A plan that would measure more of all than this saves too little for what it gives up."""
+
+
+class BatchKind(Enum):
+    """What configurations are measured for."""
+
+    IDENTIFY = "identify"
+    """They tell the terms of all others."""
+    CHECK = "check"
+    """They show whether these do: apart from them in time, so that a drift counts too."""
+    REFINE = "refine"
+    """The terms of others do not explain them."""
+    TOP = "top"
+    """They are among the best, and what is recommended is measured."""
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Configurations to measure next.
+
+    Attributes:
+        kind: What they are measured for.
+        configurations: The configurations, none of them measured yet.
+        why: The same in a sentence.
+    """
+
+    kind: BatchKind
+    configurations: tuple[Configuration, ...]
+    why: str
+
+
+class StagedPlan:
+    """Says what to measure next, and what follows for the rest.
+
+    It keeps nothing: all follows from the configurations and their records, so that a run that was
+    cut off goes on where it stopped.
+
+    Args:
+        configurations: What is asked for, in the order of the plan.
+    """
+
+    def __init__(self, configurations: Sequence[Configuration]) -> None:
+        self._all = tuple(configurations)
+        self._by_key = {one.key: one for one in self._all}
+        self._design = design(self._all)
+
+    @property
+    def first(self) -> int:
+        """How many are measured before anything is refined."""
+        return len(self._design.identifying) + len(self._design.held_out)
+
+    @property
+    def is_worthwhile(self) -> bool:
+        """Whether it saves measuring at least half of all."""
+        return self.first <= MOST_MEASURED_SHARE * len(self._all)
+
+    def next(self, records: Mapping[str, Record]) -> Batch | None:
+        """What to measure next; None where the rest can be told, or is not worth it.
+
+        Args:
+            records: What was measured so far, by key.
+        """
+        state = _State(records, self._checking)
+        if wanted := state.open(self._design.identifying):
+            why = f"{len(wanted)} of {len(self._all)} configurations tell the others' latencies"
+            return Batch(BatchKind.IDENTIFY, wanted, why)
+        if wanted := state.open(self._design.held_out):
+            return Batch(BatchKind.CHECK, wanted, f"{len(wanted)} others check what these tell")
+        return next(self._refinements(state), None)
+
+    def still_open(
+        self, configurations: Sequence[Configuration], records: Mapping[str, Record]
+    ) -> tuple[Configuration, ...]:
+        """Those of a batch that still need measuring, after something in it ran out of memory."""
+        return _State(records, self._checking).open(configurations)
+
+    def derived(self, records: Mapping[str, Record]) -> dict[str, Record]:
+        """What follows for configurations without a record, by key; the others are left out.
+
+        Args:
+            records: What was measured, by key.
+        """
+        state = _State(records, self._checking)
+        factor = interval_factor(state.residuals)
+        found = {}
+        for one in self._all:
+            if one.key in state.measured:
+                continue
+            evidence = state.ran_out.evidence(one.knobs)
+            if evidence is not None:
+                found[one.key] = _inferred(one, evidence)
+            elif factor is not None and (expected := state.expected(one)) is not None:
+                found[one.key] = _derived(one, expected, factor, state)
+        return found
+
+    def remarks(self, records: Mapping[str, Record]) -> tuple[str, ...]:
+        """What a reader should know of how well the rest was told."""
+        state = _State(records, self._checking)
+        errors = [abs(math.expm1(one.log_ratio)) for one in state.residuals]
+        if len(errors) < 2:
+            return ("too few configurations checked what follows from others: nothing was derived",)
+        factor = interval_factor(state.residuals)
+        assert factor is not None
+        told = [
+            f"{len(errors)} measured configurations were derived from the others too, as a check: "
+            f"off by {_percent(median(errors))} in the middle, "
+            f"{_percent(quantile(errors, 0.95))} at the 95th percentile; derived latencies hold "
+            f"within {_percent(factor - 1)}, with a confidence of {_percent(CONFIDENCE)}"
+        ]
+        named = dict.fromkeys(
+            _place(self._by_key[one.observation.key]) for one in suspicious(state.residuals)
+        )
+        if named:
+            told.append(
+                f"others do not explain these, which are measured closer: {'; '.join(named)}"
+            )
+        return tuple(told)
+
+    @cached_property
+    def _checking(self) -> frozenset[str]:
+        """All that is measured and not needed to identify a term checks the model."""
+        identifying = {one.key for one in self._design.identifying}
+        return frozenset(one.key for one in self._all if one.key not in identifying)
+
+    def _refinements(self, state: _State) -> Iterator[Batch]:
+        """Batches that would tell more, the first one first; none where there is nothing to do."""
+        if silent := state.silent(self._all):
+            yield Batch(BatchKind.REFINE, silent, f"{len(silent)} that others tell nothing of")
+        for residual in suspicious(state.residuals):
+            change = math.expm1(residual.log_ratio)
+            if wanted := state.open(self._closer(residual, state)):
+                yield Batch(
+                    BatchKind.REFINE,
+                    wanted,
+                    f"{_place(self._by_key[residual.observation.key])} took "
+                    f"{_percent(abs(change))} {'more' if change > 0 else 'less'} than others tell: "
+                    "measured closer",
+                )
+
+    def _closer(self, residual: Residual, state: _State) -> tuple[Configuration, ...]:
+        """What to measure where one is not explained.
+
+        First its own scheduler in its cell with the least and the most steps; as a check another
+        scheduler there, and its own in all other cells, once each: who interacts with one setting
+        may do so with others. Where these did not explain it, all of its scheduler in the cell.
+        """
+        one = residual.observation
+        near = [
+            other
+            for other in self._all
+            if cell_key(other.knobs) == one.cell and sampler_key(other.knobs) == one.sampler
+        ]
+        ordered = sorted(near, key=lambda other: steps_of(other.knobs) or 0)
+        ends = (ordered[0], ordered[-1])
+        if all(end.key in state.measured for end in ends):
+            return tuple(near)
+        here: list[Configuration] = []
+        elsewhere: dict[str, Configuration | None] = {}
+        for other in sorted(self._all, key=_by_key):
+            cell, sampler = cell_key(other.knobs), sampler_key(other.knobs)
+            is_open = other.key not in state.measured
+            if cell == one.cell and sampler != one.sampler and is_open:
+                here.append(other)
+            elif cell != one.cell and sampler == one.sampler:
+                if not is_open:
+                    elsewhere[cell] = None
+                else:
+                    elsewhere.setdefault(cell, other)
+        return (*ends, *here[:1], *filter(None, elsewhere.values()))
+
+
+class _State:
+    """What the records so far tell."""
+
+    def __init__(self, records: Mapping[str, Record], checking: frozenset[str]) -> None:
+        self.measured = {
+            key: one for key, one in records.items() if not (one.is_derived or one.is_inferred_oom)
+        }
+        self.ran_out = RanOut(self.measured.values())
+        self._checking = checking
+        self.observations: tuple[Observation, ...] = tuple(
+            found for one in self.measured.values() if (found := observe(one)) is not None
+        )
+
+    @cached_property
+    def model(self) -> LatencyModel:
+        """Fitted to all that was measured."""
+        return LatencyModel(self.observations)
+
+    @cached_property
+    def residuals(self) -> tuple[Residual, ...]:
+        """Of what checks the model."""
+        knobs = {key: one.knobs for key, one in self.measured.items()}
+        return residuals(self.observations, knobs, self._checking)
+
+    def open(self, configurations: Sequence[Configuration]) -> tuple[Configuration, ...]:
+        """Those that have no record, and are not ruled out by what ran out of memory."""
+        return tuple(
+            one
+            for one in configurations
+            if one.key not in self.measured and self.ran_out.evidence(one.knobs) is None
+        )
+
+    def silent(self, configurations: Sequence[Configuration]) -> tuple[Configuration, ...]:
+        """Those that nothing is told of: what should tell it did not run, or its like failed."""
+        return tuple(one for one in self.open(configurations) if self.expected(one) is None)
+
+    def expected(self, configuration: Configuration) -> Expected | None:
+        """What others tell of a configuration; None where its scheduler failed in its cell."""
+        knobs = configuration.knobs
+        if (cell_key(knobs), sampler_key(knobs)) in self._failed:
+            return None
+        return self.model.expected(knobs)
+
+    @cached_property
+    def _failed(self) -> frozenset[tuple[str, str]]:
+        """Cells and schedulers in them of which something did not run to its end."""
+        return frozenset(
+            (cell_key(one.knobs), sampler_key(one.knobs))
+            for one in self.measured.values()
+            if one.status not in TIMED_STATUSES
+        )
+
+    def in_cell(self, cell: str) -> list[Record]:
+        """What was measured in a cell and ended well."""
+        return self._by_cell.get(cell, [])
+
+    @cached_property
+    def _by_cell(self) -> dict[str, list[Record]]:
+        found: dict[str, list[Record]] = defaultdict(list)
+        for one in self.measured.values():
+            if one.status is Status.OK:
+                found[cell_key(one.knobs)].append(one)
+        return found
+
+
+def _derived(
+    configuration: Configuration, expected: Expected, factor: float, state: _State
+) -> Record:
+    sources = len(expected.sources)
+    whose = "this scheduler's own terms" if expected.is_own else "the terms"
+    return Record(
+        key=configuration.key,
+        knobs=dict(configuration.knobs),
+        worker="none",
+        started_at=utc_now(),
+        status=Status.SKIPPED,
+        reason="derived: its latency and memory follow from others; --plan exhaustive measures all",
+        images_per_call=expected.images_per_call,
+        denoiser_evaluations=expected.evaluations,
+        derived_latency=DerivedLatency(
+            call_s=expected.call_s,
+            low_s=expected.call_s / factor,
+            high_s=expected.call_s * factor,
+            confidence=CONFIDENCE,
+            images_per_call=expected.images_per_call,
+            stages_s=expected.stages_s,
+            denoiser_evaluations=expected.evaluations,
+            sources=sources,
+            basis=f"{whose} of {sources} measured with the same settings, and what a step of its "
+            "scheduler takes",
+        ),
+        **derived_peaks(state.in_cell(cell_key(configuration.knobs))),
+    )
+
+
+def _inferred(configuration: Configuration, evidence: Record) -> Record:
+    """The record of what needs at least as much memory as what ran out of it."""
+    more = [
+        f"{name} {KNOBS[name].text(evidence.knobs[name])}"
+        for name in ("batch_size", "height", "width")
+        if evidence.knobs.get(name) != configuration.knobs.get(name)
+    ]
+    at = f" with {', '.join(more)}" if more else ""
+    return Record(
+        key=configuration.key,
+        knobs=dict(configuration.knobs),
+        worker="none",
+        started_at=utc_now(),
+        status=Status.SKIPPED,
+        reason=f"inferred: the same settings{at} ran out of memory, and need no more of it",
+        inferred_oom_key=evidence.key,
+    )
+
+
+def _place(configuration: Configuration) -> str:
+    """A scheduler in a cell, in words."""
+    knobs = configuration.knobs
+    names = [name for name in knobs if name != "steps" and knobs[name] != KNOBS[name].neutral]
+    shown = [name for name in names if name != "pipeline"]
+    return ", ".join(f"{name} {KNOBS[name].text(knobs[name])}" for name in shown)
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.2g} %"
+
+
+def _by_key(configuration: Configuration) -> str:
+    return configuration.key

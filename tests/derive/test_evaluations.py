@@ -1,0 +1,31 @@
+from __future__ import annotations
+
+import pytest
+from imagined import Imagined, grid
+
+from sdbench.derive.cells import loop_key
+from sdbench.derive.evaluations import Evaluations
+from sdbench.derive.observation import observe
+
+KNOBS = {(one.knobs["scheduler"], one.knobs["steps"]): one for one in grid(batches=(1,))}
+
+
+def of(*measured: tuple[str, int]) -> Evaluations:
+    records = Imagined().measure(KNOBS[place] for place in measured).values()
+    return Evaluations(seen for one in records if (seen := observe(one)) is not None)
+
+
+@pytest.mark.parametrize(("scheduler", "at_16"), [("euler", 16), ("heun", 31)])
+def test_two_numbers_of_steps_tell_all_others(scheduler: str, at_16: int) -> None:
+    """A second-order scheduler takes 2 n - 1."""
+    known = of((scheduler, 2), (scheduler, 6))
+    assert known.of(loop_key(KNOBS[scheduler, 16].knobs), 16) == at_16
+
+
+def test_one_number_of_steps_tells_them_nearly() -> None:
+    assert of(("euler", 4)).of(loop_key(KNOBS["euler", 4].knobs), 12) == 12
+    assert of(("heun", 4)).of(loop_key(KNOBS["heun", 4].knobs), 12) == 21  # 7 / 4 of 12
+
+
+def test_a_scheduler_that_was_not_measured_tells_nothing() -> None:
+    assert of(("euler", 4)).of(loop_key(KNOBS["heun", 4].knobs), 4) is None
