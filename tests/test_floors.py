@@ -22,6 +22,7 @@ FLOORS = (
     ("pipelines",),
     ("measure",),
     ("predict",),
+    ("derive",),
     ("run",),
     ("analysis",),
     ("compare",),
