@@ -26,7 +26,7 @@ class Estimate:
         low: Lower end of the interval.
         high: Upper end of the interval.
         confidence: Confidence that the interval really has (1.0 = 100 %).
-        sample_count: Samples that it rests on.
+        sample_count: Samples that it rests on; 0 of one that follows from other estimates.
     """
 
     point: float
@@ -44,6 +44,11 @@ class Estimate:
     def relative_half_width(self) -> float:
         """Half the width of the interval as a share of the value."""
         return self.half_width / self.point if self.point else math.inf
+
+    @property
+    def has_interval(self) -> bool:
+        """Whether its interval is known: that of a single sample is not."""
+        return self.sample_count != 1
 
     @property
     def is_confident(self) -> bool:

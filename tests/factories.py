@@ -9,8 +9,9 @@ from typing import Any
 from unittest import mock
 
 from sdbench.pipelines.base import Solver
+from sdbench.results.derived import DerivedLatency
 from sdbench.results.fidelity import Agreement, Fidelity, Reference, Subject
-from sdbench.results.figure import Figure
+from sdbench.results.figure import Figure, Origin
 from sdbench.results.record import Record, Status, StopReason
 from sdbench.results.store import Run, RunInfo, RunWriter, read_run
 from sdbench.suite.configuration import Configuration
@@ -140,6 +141,66 @@ def record(
     if fidelity is not None:
         content["fidelity"] = fidelity
     return Record(**{**content, **(fields or {})})
+
+
+def derived(
+    call_s: float = 1.0,
+    *,
+    spread: float = 0.03,
+    sources: int = 12,
+    allocated_mib: float | None = 200,
+    rss_mib: float | None = 900,
+    fidelity: Fidelity | None = None,
+    stages_s: Mapping[str, float] | None = None,
+    **knob_values: Any,
+) -> Record:
+    """A record whose figures follow from those of others.
+
+    Args:
+        call_s: Seconds of one call.
+        spread: Half the width of its interval as a share of these.
+        sources: Measured configurations that it rests on.
+        allocated_mib: Memory figures in MiB; None stands for a figure that is not available.
+        rss_mib: See ``allocated_mib``.
+        fidelity: What the configuration does to the picture; not measured without it.
+        stages_s: Seconds of its stages; all of the call's are the denoiser's without them.
+        knob_values: Values that differ from neutral.
+    """
+    images = knob_values.get("batch_size", 1)
+    told = DerivedLatency(
+        call_s=call_s,
+        low_s=call_s * (1 - spread),
+        high_s=call_s * (1 + spread),
+        confidence=0.95,
+        images_per_call=images,
+        stages_s=stages_s or {"denoiser": call_s},
+        denoiser_evaluations=20,
+        sources=sources,
+        basis="the terms of others with the same settings",
+    )
+    fields = {
+        "worker": "none",
+        "reason": "derived: its latency and memory follow from others",
+        "derived_latency": told,
+        "images_per_call": images,
+        "denoiser_evaluations": 20,
+        "peak_allocated_bytes": _from_others(allocated_mib),
+        "peak_rss_bytes": _from_others(rss_mib),
+    }
+    return record(status=Status.SKIPPED, fidelity=fidelity, fields=fields, **knob_values)
+
+
+def inferred_oom(key: str = "a" * 12, **knob_values: Any) -> Record:
+    """A record of what needs no less memory than the configuration of ``key``, which ran out."""
+    reason = "inferred: the same settings with batch_size 4 ran out of memory"
+    fields = {"worker": "none", "reason": reason, "inferred_oom_key": key}
+    return record(status=Status.SKIPPED, fields=fields, **knob_values)
+
+
+def _from_others(value_mib: float | None) -> Figure:
+    if value_mib is None:
+        return Figure.absent("this device does not tell")
+    return Figure(int(value_mib * MIB), Origin.DERIVED, "the largest of 3 measured")
 
 
 def mebibytes(value_mib: float | None) -> Figure:

@@ -7,14 +7,16 @@ from dataclasses import replace
 from itertools import product
 from pathlib import Path
 from random import Random
+from statistics import median
 from typing import Any
 
-from factories import fidelity, record, run, unscored
+from factories import derived, fidelity, inferred_oom, record, run, unscored
 
 from sdbench.analysis.measurement import Measurement, measurements
 from sdbench.results.record import Record, Status
 from sdbench.results.store import Run
 from sdbench.suite.model import Axis, Limits, Metric, Objective, Suite
+from sdbench.units import MIB
 
 FIXED = {"pipeline": {"builtin": "tiny"}}
 FAILURES = (Status.OOM, Status.ERROR, Status.TIMEOUT, Status.UNSTABLE, Status.UNSUPPORTED)
@@ -31,6 +33,7 @@ def random_run(
     has_default: bool = True,
     run_limit_bytes: int | None = None,
     missing: Sequence[str] = (),
+    told_share: float = 0.0,
 ) -> Run:
     """A run of the grid of ``axes``, with failures, ties, unknown figures and fresh rounds.
 
@@ -43,6 +46,7 @@ def random_run(
         has_default: Whether the default configurations are measured too.
         run_limit_bytes: The run's memory limit.
         missing: Keys of planned configurations without a record.
+        told_share: Share of the configurations that are derived, or inferred to run out of memory.
     """
     draw = Random(seed)
     grid = [dict(zip(axes, values, strict=True)) for values in product(*axes.values())]
@@ -58,6 +62,11 @@ def random_run(
 
         grid += [dict(one.knobs) for one in default_configurations(suite)]
     records = {one.key: one for one in (_record(draw, knobs) for knobs in grid)}
+    if told_share:
+        records = {
+            key: _told(draw, one) if draw.random() < told_share else one
+            for key, one in records.items()
+        }
     fresh = [_fresh(draw, one) for one in records.values() if draw.random() < 0.2]
     fingerprint: dict[str, Any] = {"device": "Test CPU"}
     if run_limit_bytes is not None:
@@ -90,6 +99,22 @@ def _record(draw: Random, knobs: Mapping[str, Any]) -> Record:
         fidelity=_fidelity(draw, steps),
         fields={"is_throttled": tuple(draw.random() < 0.1 for _ in samples)},
         **knobs,
+    )
+
+
+def _told(draw: Random, measured: Record) -> Record:
+    """What others tell of a configuration, in place of what was measured of it."""
+    if measured.status is not Status.OK:
+        return inferred_oom(**measured.knobs)
+    allocated = measured.peak_allocated_bytes.value
+    return derived(
+        median(measured.samples_s),
+        spread=draw.choice((0.01, 0.05)),
+        sources=draw.choice((1, 12)),
+        allocated_mib=None if allocated is None else allocated / MIB,
+        rss_mib=draw.choice((None, 900)),
+        fidelity=measured.fidelity,
+        **measured.knobs,
     )
 
 

@@ -27,6 +27,7 @@ FLOORS = (
     ("analysis",),
     ("compare",),
     ("report",),
+    ("fleet",),
     ("cli",),
     ("tuning",),
     ("testing",),

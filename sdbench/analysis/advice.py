@@ -11,9 +11,17 @@ from sdbench.analysis.gain import Gain, gain_words
 from sdbench.analysis.measurement import Measurement
 from sdbench.analysis.relaxing import Relaxation
 from sdbench.analysis.relaxing_words import relaxation_text
-from sdbench.analysis.wording import estimate_text, fidelity_text, memory_word, settings
+from sdbench.analysis.wording import (
+    estimate_text,
+    fidelity_text,
+    interval_text,
+    memory_word,
+    origin_text,
+    settings,
+)
 from sdbench.jsontypes import JsonValue
 from sdbench.results.fidelity import Fidelity
+from sdbench.results.figure import Figure
 from sdbench.statistics import Estimate
 from sdbench.suite.model import Limits, Metric, Objective
 from sdbench.units import format_bytes, format_seconds
@@ -166,16 +174,23 @@ class Advice:
 def figures(m: Measurement) -> str:
     """Latency, memory and fidelity of a measurement in words, as far as they are known.
 
-    The peak of memory comes with the figure that it is from.
+    The peak of memory comes with the figure that it is from, and what was not measured with its
+    origin.
     """
-    parts = [f"{estimate_text(m.latency_per_image)} an image (p95 of a call {p95_text(m)})"]
+    latency = f"{estimate_text(m.latency_per_image)} an image"
+    if m.is_derived and m.latency_per_image is not None:
+        interval = interval_text(m.latency_per_image)
+        parts = [f"{latency}, derived ({interval}; p95 of a call taken as {p95_text(m)})"]
+    else:
+        parts = [f"{latency} (p95 of a call {p95_text(m)})"]
     if m.peak_allocated_bytes is not None:
-        parts.append(f"{format_bytes(m.peak_allocated_bytes)} allocated")
+        origin = origin_text(m.memory["peak_allocated_bytes"].origin)
+        parts.append(f"{format_bytes(m.peak_allocated_bytes)} allocated{origin}")
     if m.peak_memory_bytes is None:
         parts.append("peak memory unknown")
     elif m.peak_memory_figure != "peak_allocated_bytes":
         peak = format_bytes(m.peak_memory_bytes)
-        parts.append(f"{peak} {memory_word(m)}")
+        parts.append(f"{peak} {memory_word(m)}{origin_text(m.peak_memory_origin)}")
     if (fidelity := fidelity_text(m)) is not None:
         parts.append(fidelity)
     return ", ".join(parts)
@@ -225,12 +240,20 @@ def _evidence(m: Measurement) -> dict[str, Any]:
         "latency_per_image_s": _interval(m.latency_per_image),
         "latency_s": _interval(m.latency),
         "latency_p95_s": m.p95_s,
+        "latency_origin": m.latency_origin.value if m.latency_origin else None,
+        "derived_from": m.source_count,
         "peak_memory_bytes": m.peak_memory_bytes,
         "peak_memory_figure": m.peak_memory_figure,
+        "peak_memory_origin": m.peak_memory_origin.value if m.peak_memory_origin else None,
         "peak_allocated_bytes": m.peak_allocated_bytes,
+        "peak_allocated_origin": _origin(m.memory.get("peak_allocated_bytes")),
         "fidelity": _fidelity(m.fidelity),
         "confirmed_rounds": m.confirmed_rounds,
     }
+
+
+def _origin(figure: Figure | None) -> str | None:
+    return figure.origin.value if figure and figure.origin else None
 
 
 def _fidelity(fidelity: Fidelity) -> dict[str, float | bool | str | None]:
@@ -254,7 +277,7 @@ def _interval(estimate: Estimate | None) -> dict[str, float | int | None] | None
     """Point and interval; the interval of a single sample is not known, so null."""
     if estimate is None:
         return None
-    is_known = estimate.sample_count > 1
+    is_known = estimate.has_interval
     return {
         "point": estimate.point,
         "low": estimate.low if is_known else None,

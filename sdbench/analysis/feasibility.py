@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from sdbench.analysis.measurement import Measurement
 from sdbench.analysis.wording import joined, score_text
 from sdbench.results.record import Status
-from sdbench.results.table import RULED_OUT
+from sdbench.results.table import INFERRED_OOM, RULED_OUT
 from sdbench.suite.model import HEADROOM_RATIO, Limits
 from sdbench.units import format_bytes, format_seconds
 
@@ -21,6 +21,8 @@ STATUS_WORDS = {
     "unsupported": "unsupported",
     "skipped": "skipped",
     "predicted-oom": "predicted not to fit into memory",
+    "inferred-oom": "inferred out of memory",
+    "derived": "derived",
     "unstable": "unstable",
     "missing": "without a record",
 }
@@ -43,6 +45,7 @@ _CLAUSES = {
     STATUS_WORDS["unsupported"]: "it is not supported",
     STATUS_WORDS["skipped"]: "it was skipped",
     STATUS_WORDS["predicted-oom"]: "it is predicted not to fit into memory",
+    STATUS_WORDS["inferred-oom"]: "what needs no more memory ran out of it",
     STATUS_WORDS["unstable"]: "its latency is not stable",
     STATUS_WORDS["missing"]: "it was not measured",
     _NOT_TIMED: "it has no timed call",
@@ -175,7 +178,7 @@ def why_not(m: Measurement, limits: Limits) -> str | None:
 def does_not_fit(m: Measurement, limits: Limits) -> bool:
     """Whether it is for its memory that a measurement cannot be recommended."""
     if m.status is not Status.OK:
-        return m.status_word in ("oom", RULED_OUT)
+        return m.status_word in ("oom", INFERRED_OOM, RULED_OUT)
     return any(excess.figure == "peak_memory_bytes" for excess in excesses(m, limits))
 
 

@@ -26,7 +26,8 @@ class Sides:
 
     Attributes:
         measured: The measurement; None where the run does not have it.
-        images_per_h: Images an hour; None where it did not end well there.
+        images_per_h: Images an hour; None where it did not end well there, or was not measured:
+            derived ones share the errors of what they rest on, and no mean takes them in.
         ratios: These over the reference's; None where one of the two is not known.
     """
 
@@ -37,7 +38,7 @@ class Sides:
     @classmethod
     def of(cls, measured: Sequence[Measurement | None], reference: int) -> Sides:
         """What is known of measurements, with the ratios to one of them."""
-        drawn = tuple(images_per_h(m) if m else None for m in measured)
+        drawn = tuple(images_per_h(m) if m and not m.is_derived else None for m in measured)
         against = drawn[reference]
         return cls(
             tuple(measured),
@@ -220,7 +221,7 @@ def _families(rows: Sequence[Row], devices: int, reference: int) -> tuple[Family
 
 def _family(group: Sequence[Row], devices: int, reference: int) -> Family:
     columns = [
-        [m for row in group if (m := row.sides.measured[index]) is not None]
+        [m for row in group if (m := row.sides.measured[index]) is not None and not m.is_derived]
         for index in range(devices)
     ]
     ones = [next((m for m in column if m.batch_size == 1), None) for column in columns]

@@ -62,7 +62,8 @@ class RunPoints:
         started_at: UTC time at which it began, ISO 8601.
         commit: What was checked out where it was started, or None.
         conditions: What must be equal for two runs to be comparable.
-        points: Each configuration by key, in the order of the plan.
+        points: Each configuration by key, in the order of the plan, but for those whose figures
+            follow from others': they tell nothing of their own.
         knobs: The settings of each configuration, as far as records or the suite tell.
     """
 
@@ -79,7 +80,8 @@ class RunPoints:
 def run_points(run: Run) -> RunPoints:
     """What a history keeps of a run."""
     rounds, info = run.rounds, run.info
-    keys = dict.fromkeys((*info.planned_keys, *rounds))
+    told = {key for key, one in rounds.items() if _follows(one)}
+    keys = dict.fromkeys(key for key in (*info.planned_keys, *rounds) if key not in told)
     missing = Point(status=MISSING, reason=NO_RECORD)
     commit = info.environment.get("commit")
     return RunPoints(
@@ -95,6 +97,11 @@ def run_points(run: Run) -> RunPoints:
         },
         knobs=planned_knobs(run),
     )
+
+
+def _follows(rounds: Rounds) -> bool:
+    settled = rounds.settled
+    return settled.is_derived or settled.is_inferred_oom
 
 
 def _point(rounds: Rounds, is_repeated: bool) -> Point:

@@ -9,20 +9,23 @@ from dataclasses import dataclass, field, replace
 from sdbench.analysis.planned import planned_knobs
 from sdbench.jsontypes import JsonValue
 from sdbench.results.fidelity import Fidelity
-from sdbench.results.figure import Figure
+from sdbench.results.figure import Figure, Origin
 from sdbench.results.record import Record, Status
 from sdbench.results.rounds import Rounds
 from sdbench.results.store import Run
 from sdbench.results.table import (
+    DERIVED,
+    INFERRED_OOM,
     MEMORY_FIGURES,
     MISSING,
     NO_RECORD,
-    P95,
     RULED_OUT,
-    accepted_samples,
+    latency_estimate,
+    latency_origin,
     latest_records,
+    p95_s,
 )
-from sdbench.statistics import Estimate, median_estimate, quantile
+from sdbench.statistics import Estimate
 
 NOT_DRAWN = Fidelity.absent(NO_RECORD)
 
@@ -34,11 +37,14 @@ class Measurement:
     Attributes:
         key: The configuration's key.
         knobs: One value for every knob; empty where a missing configuration's are not known.
-        status: How its rounds ended (`sdbench.results.rounds`); None where it has no record.
-        reason: Why it did not end ``ok``; None where it did.
-        latency: Seconds of one call, or None without a timed call.
+        status: How its rounds ended (`sdbench.results.rounds`), ``ok`` of what was derived, ``oom``
+            of what was inferred to run out of memory; None where it has no record.
+        reason: Why it did not end ``ok``, or what a derived one rests on; None otherwise.
+        latency: Seconds of one call, or None where it was neither timed nor derived.
         latency_per_image: Seconds for each image of a call, or None.
-        p95_s: 95th percentile of a call in seconds, or None without a timed call.
+        p95_s: 95th percentile of a call in seconds, of a derived latency the upper end of its
+            interval; None without a latency.
+        latency_origin: Where the latency comes from; None where there is none.
         memory: The record's memory figures by name, in bytes.
         fidelity: What the configuration does to the picture; absent without a record.
         record: What its rounds tell as one record, or None.
@@ -55,6 +61,7 @@ class Measurement:
     latency: Estimate | None = None
     latency_per_image: Estimate | None = None
     p95_s: float | None = None
+    latency_origin: Origin | None = None
     memory: Mapping[str, Figure] = field(default_factory=dict)
     fidelity: Fidelity = NOT_DRAWN
     record: Record | None = None
@@ -64,15 +71,36 @@ class Measurement:
 
     @property
     def status_word(self) -> str:
-        """The status as a word; ``missing`` without a record, ``predicted-oom`` where ruled out."""
-        if self.record is not None and self.record.is_ruled_out:
-            return RULED_OUT
+        """The status as a word.
+
+        ``missing`` without a record, ``predicted-oom`` where ruled out, ``derived`` and
+        ``inferred-oom`` where others tell it.
+        """
+        if self.record is not None:
+            if self.record.is_derived:
+                return DERIVED
+            if self.record.is_inferred_oom:
+                return INFERRED_OOM
+            if self.record.is_ruled_out:
+                return RULED_OUT
         return self.status.value if self.status else MISSING
 
     @property
     def is_timed(self) -> bool:
         """Whether it ended well and has a latency that can be compared."""
         return self.status is Status.OK and self.latency_per_image is not None
+
+    @property
+    def is_derived(self) -> bool:
+        """Whether its latency follows from others' and was not measured."""
+        return self.latency_origin is Origin.DERIVED
+
+    @property
+    def source_count(self) -> int | None:
+        """Measured configurations that a derived one rests on; None of any other."""
+        if not self.is_derived or self.record is None or self.record.derived_latency is None:
+            return None
+        return self.record.derived_latency.sources
 
     @property
     def peak_memory_figure(self) -> str | None:
@@ -91,6 +119,12 @@ class Measurement:
         """The largest of the known peaks: the pessimistic end, held against a memory limit."""
         name = self.peak_memory_figure
         return None if name is None else self.memory_bytes(name)
+
+    @property
+    def peak_memory_origin(self) -> Origin | None:
+        """Where that peak comes from; None where none is known."""
+        name = self.peak_memory_figure
+        return None if name is None else self.memory[name].origin
 
     @property
     def peak_allocated_bytes(self) -> int | None:
@@ -158,18 +192,32 @@ def _measured(rounds: Rounds, settled: Record) -> Measurement:
 
 def measurement_of(record: Record) -> Measurement:
     """What one record tells of its configuration."""
-    samples = accepted_samples(record)
-    latency = median_estimate(samples) if samples else None
+    latency = latency_estimate(record)
     images = record.images_per_call
     return Measurement(
         key=record.key,
         knobs=record.knobs,
-        status=record.status,
-        reason=record.reason,
+        status=_status(record),
+        reason=_reason(record),
         latency=latency,
         latency_per_image=latency.scaled(1 / images) if latency and images else None,
-        p95_s=quantile(samples, P95) if samples else None,
+        p95_s=p95_s(record),
+        latency_origin=latency_origin(record),
         memory={name: getattr(record, name) for name in MEMORY_FIGURES},
         fidelity=record.fidelity,
         record=record,
     )
+
+
+def _status(record: Record) -> Status:
+    if record.is_derived:
+        return Status.OK
+    return Status.OOM if record.is_inferred_oom else record.status
+
+
+def _reason(record: Record) -> str | None:
+    """The record's reason; of a derived one how many it rests on, and its basis."""
+    derived = record.derived_latency
+    if not record.is_derived or derived is None:
+        return record.reason
+    return f"derived from {derived.sources} measured configurations: {derived.basis}"

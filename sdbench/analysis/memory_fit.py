@@ -9,6 +9,7 @@ from sdbench.analysis.measurement import Measurement
 from sdbench.results.figure import Origin
 from sdbench.results.prediction import Fit
 from sdbench.results.record import Status
+from sdbench.results.table import INFERRED_OOM
 from sdbench.suite.model import Limits
 
 
@@ -35,14 +36,16 @@ def memory_fit(m: Measurement, limits: Limits) -> MemoryFit:
     to it, a limit that is held against larger figures too says nothing yet.
     """
     if m.status is Status.OOM:
-        return MemoryFit(False, Origin.MEASURED)
+        is_inferred = m.status_word == INFERRED_OOM
+        return MemoryFit(False, Origin.INFERRED if is_inferred else Origin.MEASURED)
     if m.status in (Status.OK, Status.UNSTABLE):
+        origin = Origin.DERIVED if m.is_derived else Origin.MEASURED
         if limits.memory_bytes is None:
-            return MemoryFit(True, Origin.MEASURED)
+            return MemoryFit(True, origin)
         needed = needed_bytes(m, limits)
         if needed is None:
             return UNKNOWN
-        return MemoryFit(needed <= limits.memory_bytes, Origin.MEASURED)
+        return MemoryFit(needed <= limits.memory_bytes, origin)
     return _predicted(m, limits)
 
 

@@ -185,14 +185,18 @@ class _Tried:
 
 
 def _trial(batch_size: int, members: Sequence[Measurement], limits: Limits) -> Trial:
-    """What the configurations of one batch size tell; the worst of them counts."""
+    """What the configurations of one batch size tell; the worst of them counts.
+
+    What was measured goes before what follows from others, and that before predictions.
+    """
     tried = tuple(m for m in members if m.status is not None)
     fates = [(memory_fit(m, limits), m) for m in tried]
-    for origin in (Origin.MEASURED, Origin.PREDICTED):
+    for origin in (Origin.MEASURED, Origin.DERIVED, Origin.INFERRED, Origin.PREDICTED):
         told = [(fit, m) for fit, m in fates if fit.origin is origin]
         failed = [(fit, m) for fit, m in told if not fit.fits]
         if told:
-            fit, evidence = min(failed or told, key=lambda one: by_latency(one[1]))
+            fit, m = min(failed or told, key=lambda one: by_latency(one[1]))
+            evidence = None if origin is Origin.INFERRED else m
             return Trial(batch_size, fit, evidence, 0 < len(failed) < len(told), tried)
     return Trial(batch_size, UNKNOWN, tried=tried)
 
@@ -203,7 +207,7 @@ def _inferred(trial: Trial, fits: Trial | None, fails: Trial | None) -> Trial:
     Where they contradict each other nothing is inferred.
     """
     is_unsupported = trial.tried and all(m.status is Status.UNSUPPORTED for m in trial.tried)
-    if trial.known.origin is Origin.MEASURED or is_unsupported:
+    if trial.known.origin in (Origin.MEASURED, Origin.DERIVED) or is_unsupported:
         return trial
     does = fits is not None and fits.batch_size >= trial.batch_size
     does_not = fails is not None and fails.batch_size <= trial.batch_size

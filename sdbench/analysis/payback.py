@@ -143,8 +143,15 @@ def _obstacle(extra_s: float, ours: Estimate, theirs: Estimate) -> str | None:
 def compiled_pairs(
     measured: Iterable[Measurement],
 ) -> list[tuple[Measurement, Measurement]]:
-    """Each timed configuration that compiles, with the same one without; the fastest first."""
-    timed = [m for m in measured if m.latency_per_image is not None and "compile" in m.knobs]
+    """Each timed configuration that compiles, with the same one without; the fastest first.
+
+    Of derived ones no start is known.
+    """
+    timed = [
+        m
+        for m in measured
+        if m.latency_per_image is not None and not m.is_derived and "compile" in m.knobs
+    ]
     if all(m.knobs["compile"] == "off" for m in timed):
         return []
     plain = {_without_compile(m): m for m in timed if m.knobs["compile"] == "off"}

@@ -54,7 +54,7 @@ def inverse(estimate: Estimate) -> Estimate:
 
 def is_told_from_one(estimate: Estimate) -> bool:
     """Whether a ratio is known to differ from 1; with a single sample nothing is known."""
-    return estimate.sample_count > 1 and not estimate.low <= 1 <= estimate.high
+    return estimate.has_interval and not estimate.low <= 1 <= estimate.high
 
 
 def _below(estimate: Estimate) -> float:
@@ -71,5 +71,5 @@ def _estimate(log: float, below: float, above: float, of: Sequence[Estimate]) ->
         math.exp(log - below),
         math.exp(log + above),
         min(one.confidence for one in of),
-        min(one.sample_count for one in of),
+        min(one.sample_count for one in of) if all(one.has_interval for one in of) else 1,
     )

@@ -15,6 +15,7 @@ from sdbench.analysis.measurement import Measurement
 from sdbench.analysis.wording import (
     count,
     fidelity_text,
+    interval_text,
     joined,
     score_text,
     setting,
@@ -74,6 +75,8 @@ def ranking(
     metric: Metric,
     *,
     is_alone: bool = True,
+    is_settled: bool = True,
+    has_told: bool = False,
 ) -> Iterator[str]:
     """How the chosen one stands among those that qualify.
 
@@ -86,15 +89,21 @@ def ranking(
         ranked_count: How many were ranked.
         metric: What they were ranked by.
         is_alone: Whether nothing beside the ties looks as good, see `swept_alone`.
+        is_settled: Whether memory and fidelity have decided among ties: not where the best one is
+            derived, whose interval is of another kind.
+        has_told: Whether derived ones are among the ties, which win none.
     """
     words = _BEST_WORDS[metric]
     others = len(tied) - 1
     if others:
         why = "are equal" if metric is Metric.MEMORY else "have overlapping intervals"
-        if chosen.point == min(e.point for e in tied):
-            choice = "This one has the lowest median, and none as fast allocates less memory"
+        as_fast = "measured as fast" if has_told else "as fast"
+        if not is_settled:
+            choice = "This one has the lowest; only measured ones win ties by memory or fidelity"
+        elif chosen.point == min(e.point for e in tied):
+            choice = f"This one has the lowest median, and none {as_fast} allocates less memory"
         elif thrifty_count == 1:
-            choice = "Of those as fast as the fastest this one allocates the least memory"
+            choice = f"Of those {as_fast} as the fastest this one allocates the least memory"
         else:
             if faithful_count == thrifty_count:
                 decisive = "this one has the lowest median"
@@ -106,8 +115,8 @@ def ranking(
                     "lowest median"
                 )
             choice = (
-                f"Of those as fast as the fastest {thrifty_count} allocate equally little memory, "
-                f"and of these {decisive}"
+                f"Of those {as_fast} as the fastest {thrifty_count} allocate equally little "
+                f"memory, and of these {decisive}"
             )
         yield f"The {words} and {count(others, 'other')} {why}: ties. {choice}."
     elif ranked_count > 1:
@@ -128,10 +137,14 @@ def ranking(
 def confirmation(chosen: Measurement, confirmed_count: int) -> str:
     """Whether the chosen one was measured again, since the fastest of many may owe it to luck.
 
+    Of one that was not even measured once it says so; `derivation` says more.
+
     Args:
         chosen: The chosen one.
         confirmed_count: How many configurations of the run were measured again.
     """
+    if chosen.is_derived:
+        return "Its latency is derived, not measured."
     if chosen.confirmed_rounds:
         return (
             f"Its latency is that of {count(chosen.confirmed_rounds, 'fresh round')}, and not of "
@@ -141,6 +154,17 @@ def confirmation(chosen: Measurement, confirmed_count: int) -> str:
         others = f"{count(confirmed_count, 'other')} {'was' if confirmed_count == 1 else 'were'}"
         return f"It was not measured again on fresh rounds, as {others}: some of it may be luck."
     return ""
+
+
+def derivation(m: Measurement) -> str:
+    """What the latency of a derived measurement rests on, and what would confirm it."""
+    assert m.latency_per_image is not None
+    return (
+        "It was not measured: its latency is derived from "
+        f"{count(m.source_count, 'measured configuration')}, and a measurement of it should lie "
+        f"within {interval_text(m.latency_per_image)} an image. To confirm it, measure the suite "
+        "that --format suite prints, or all with --plan exhaustive."
+    )
 
 
 def swept_alone(number: int) -> str:

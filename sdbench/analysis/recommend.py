@@ -166,11 +166,18 @@ class _Ranker:
         if not ranked:
             return self._nothing(group, work)
         able = contenders(ranked, self.metric) if self.prefers_confirmed else ranked
-        first = min((estimate for estimate, _ in able), key=lambda estimate: estimate.point)
+        first, fastest = min(able, key=lambda pair: pair[0].point)
         tied = [(estimate, m) for estimate, m in able if estimate.overlaps(first)]
+        is_settled = not fastest.is_derived or self.metric is Metric.MEMORY
         as_fast = sum(e.overlaps(first) or e.point < first.point for e, _ in ranked)
         set_aside = as_fast - len(tied)
-        thrifty = _least_memory([pair for pair in tied if pair[0].point <= first.high])
+        near = [
+            (estimate, m)
+            for estimate, m in tied
+            if m is fastest
+            or (is_settled and estimate.point <= first.high and not self._is_told(m))
+        ]
+        thrifty = _least_memory(near)
         faithful = _most_faithful(thrifty)
         estimate, chosen = min(faithful, key=lambda pair: (pair[0].point, by_latency(pair[1])))
         gain = self._gain(chosen)
@@ -185,6 +192,8 @@ class _Ranker:
                 len(ranked),
                 self.metric,
                 is_alone=not set_aside,
+                is_settled=is_settled,
+                has_told=any(self._is_told(m) for _, m in tied),
             ),
             reasons.confirmation(chosen, self.confirmed_count),
             reasons.swept_alone(set_aside),
@@ -200,6 +209,10 @@ class _Ranker:
             code=self.code_of(chosen.knobs) if self.code_of else None,
             suite=self.suite_of(chosen.knobs) if self.suite_of else None,
         )
+
+    def _is_told(self, m: Measurement) -> bool:
+        """Whether its figure is only derived: it wins where it is the best, and by no tie."""
+        return m.is_derived and self.metric is not Metric.MEMORY
 
     def headline(self, everything: Sequence[Measurement], by_work: Sequence[Choice]) -> Choice:
         """The choice for the most work that has one."""

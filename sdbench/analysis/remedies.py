@@ -15,7 +15,9 @@ from sdbench.analysis.measurement import Measurement
 from sdbench.analysis.memory_advice import ideas
 from sdbench.analysis.memory_fit import memory_fit
 from sdbench.jsontypes import JsonValue, canonical_json
+from sdbench.results.figure import Origin
 from sdbench.results.record import Status
+from sdbench.results.table import INFERRED_OOM, RULED_OUT
 from sdbench.statistics import Estimate
 from sdbench.suite.model import Limits
 
@@ -98,7 +100,7 @@ class Shortage:
 
     Attributes:
         members: The configurations, in the order of the plan.
-        is_predicted: Whether they were predicted not to fit, and so not run.
+        origin: How it is known: they ran out, or were inferred or predicted to, and so not run.
         stage: The stage in which memory ran out, `LOADING` among them; None where not known.
         shared: What all of them have in common and other configurations of the run do not.
         batch_sizes: Their batch sizes, the smallest first.
@@ -108,7 +110,7 @@ class Shortage:
     """
 
     members: tuple[Measurement, ...]
-    is_predicted: bool
+    origin: Origin
     stage: str | None
     shared: Mapping[str, JsonValue]
     batch_sizes: tuple[int, ...]
@@ -120,7 +122,9 @@ class Shortage:
 def shortages(
     measured: Iterable[Measurement], names: Sequence[str], limits: Limits
 ) -> tuple[Shortage, ...]:
-    """What ran out of memory or was predicted to, grouped by where; the largest group first.
+    """What ran out of memory, or is told to, grouped by where; the largest group first.
+
+    What really ran out goes before what was inferred or predicted to.
 
     Args:
         measured: The run's measurements.
@@ -128,18 +132,24 @@ def shortages(
         limits: Whose memory limit a remedy must keep to as well.
     """
     known = [m for m in measured if m.knobs]
-    groups: dict[tuple[bool, str | None], list[Measurement]] = defaultdict(list)
+    groups: dict[tuple[Origin, str | None], list[Measurement]] = defaultdict(list)
     for m in known:
-        if m.status is Status.OOM or (m.record is not None and m.record.is_ruled_out):
-            groups[m.status is not Status.OOM, _stage(m)].append(m)
+        if (origin := _SHORT.get(m.status_word)) is not None:
+            groups[origin, _stage(m)].append(m)
     if not groups:
         return ()
     grid = _Grid(known, names, limits)
-    found = (
-        _shortage(members, is_predicted, stage, grid)
-        for (is_predicted, stage), members in groups.items()
-    )
-    return tuple(sorted(found, key=lambda one: (one.is_predicted, -len(one.members))))
+    found = (_shortage(members, origin, stage, grid) for (origin, stage), members in groups.items())
+    order = list(_SHORT.values())
+    return tuple(sorted(found, key=lambda one: (order.index(one.origin), -len(one.members))))
+
+
+_SHORT = {
+    Status.OOM.value: Origin.MEASURED,
+    INFERRED_OOM: Origin.INFERRED,
+    RULED_OUT: Origin.PREDICTED,
+}
+"""How it is known of a status that memory does not suffice."""
 
 
 def _stage(m: Measurement) -> str | None:
@@ -211,7 +221,7 @@ def _cure(
 
 
 def _shortage(
-    members: Sequence[Measurement], is_predicted: bool, stage: str | None, grid: _Grid
+    members: Sequence[Measurement], origin: Origin, stage: str | None, grid: _Grid
 ) -> Shortage:
     by_change: dict[tuple[str, str], list[Cure]] = defaultdict(list)
     helpless = []
@@ -229,7 +239,7 @@ def _shortage(
     changes.sort(key=lambda change: (-len(change.cures), change.ratio or float("inf")))
     return Shortage(
         members=tuple(members),
-        is_predicted=is_predicted,
+        origin=origin,
         stage=stage,
         shared=_shared(members, grid),
         batch_sizes=tuple(sorted({m.batch_size for m in members if m.batch_size is not None})),

@@ -83,7 +83,7 @@ def fixed_share(family: Iterable[Measurement]) -> float | None:
 
 
 def ran_out(m: Measurement) -> bool:
-    """Whether memory ran out, or was predicted to."""
+    """Whether memory ran out, or was predicted or inferred to."""
     return m.status is Status.OOM or (m.record is not None and m.record.is_ruled_out)
 
 

@@ -42,7 +42,7 @@ class WaterfallStep:
         """Whether it gains, loses, or cannot be told from noise."""
         before, after = self.before.latency_per_image, self.after.latency_per_image
         assert before and after  # only timed measurements are steps
-        if min(before.sample_count, after.sample_count) < 2:
+        if not (before.has_interval and after.has_interval):
             return Change.NO_INTERVAL
         if before.overlaps(after):
             return Change.WITHIN_NOISE

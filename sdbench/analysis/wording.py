@@ -8,8 +8,9 @@ from collections.abc import Mapping, Sequence
 from sdbench.analysis.measurement import Measurement
 from sdbench.jsontypes import JsonValue
 from sdbench.knobs.registry import KNOBS
+from sdbench.results.figure import Origin
 from sdbench.statistics import Estimate
-from sdbench.units import format_seconds
+from sdbench.units import format_bytes, format_seconds
 
 LONGEST_VALUE = 60
 """Characters of a knob's value in running text; a prompt may be much longer."""
@@ -85,18 +86,41 @@ def estimate_text(estimate: Estimate | None) -> str:
     return format_seconds(estimate.point, estimate.half_width or None)
 
 
+def latency_text(m: Measurement) -> str:
+    """Seconds of an image for a cell, and where they come from where they were not measured."""
+    return f"{estimate_text(m.latency_per_image)}{origin_text(m.latency_origin)}"
+
+
+def image_text(m: Measurement) -> str:
+    """Seconds of an image in running text, and that they were derived where they were."""
+    text = f"{estimate_text(m.latency_per_image)} an image"
+    return f"{text}, derived" if m.is_derived else text
+
+
+def origin_text(origin: Origin | None) -> str:
+    """Where a figure comes from, to stand after it; empty of one that was measured."""
+    return "" if origin is None or origin is Origin.MEASURED else f" ({origin.value})"
+
+
+def memory_text(m: Measurement) -> str:
+    """The peak of memory, and where it comes from where it was not measured."""
+    return f"{format_bytes(m.peak_memory_bytes)}{origin_text(m.peak_memory_origin)}"
+
+
 def interval_text(estimate: Estimate) -> str:
     """An estimate's interval in seconds, with its confidence where that is below the nominal.
 
     Its ends are rounded to the same digit as its point, which therefore never lies outside of it.
     """
-    if estimate.sample_count < 2:
+    if not estimate.has_interval:
         return "one sample, no interval"
     finest = estimate.half_width or None
     text = f"{format_seconds(estimate.low, finest)} to {format_seconds(estimate.high, finest)}"
     if estimate.is_confident:
         return text
     confidence = confidence_text(estimate.confidence)
+    if not estimate.sample_count:
+        return f"{text}, {confidence} interval"
     return f"{text}, {confidence} interval, {count(estimate.sample_count, 'sample')}"
 
 

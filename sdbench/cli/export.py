@@ -38,11 +38,22 @@ OTHER_FORMATS = ("pytest-benchmark", "bencher", "github-action-benchmark")
 )
 def export(run_path: Path, output: Path, format_name: str | None) -> None:
     """Write the results of a run in a format that other programs read."""
+    from sdbench.analysis.measurement import measurements
+    from sdbench.analysis.wording import count
     from sdbench.report.export import export as write
+    from sdbench.report.export_shared import derived_count
     from sdbench.results.store import read_run
 
     chosen = format_name or output.suffix.lstrip(".").lower()
     if format_name is None and chosen not in OWN_FORMATS:
         raise click.UsageError(f"{output} ends in none of .csv, .parquet, .json: give --format")
-    write(read_run(run_folder(run_path)), chosen, output)
+    run = read_run(run_folder(run_path))
+    write(run, chosen, output)
     click.echo(f"wrote {output}")
+    if chosen in OTHER_FORMATS and (derived := derived_count(measurements(run))):
+        left_out = count(derived, "configuration")
+        click.echo(
+            f"left out, since derived and not measured: {left_out}; run --plan exhaustive measures "
+            "all",
+            err=True,
+        )

@@ -44,6 +44,9 @@ class FitProgress(PlainProgress):
             self._bar.update(self._task, description=f"{phase}: {self._change(configuration)}")
             self._bar.refresh()
 
+    def batch(self, why: str, count: int) -> None:
+        """Says nothing: a search measures all that it asks for."""
+
     def write(self, line: str) -> None:
         """Writes a line at once."""
         if self._bar is not None:

@@ -13,6 +13,7 @@ from sdbench.errors import SdbenchError
 
 COMMANDS = {
     "run": "Measure a suite and say which settings to use.",
+    "merge": "Join the runs of a suite's shards into one run.",
     "show": "Show what would be measured, in which order; runs nothing.",
     "predict": "Predict the memory that each configuration needs, and whether it fits.",
     "fit": "Find the settings that fit into a memory limit with the least loss.",

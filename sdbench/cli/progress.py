@@ -49,6 +49,10 @@ class MutedOnFailure:
         """Hands on that a fresh round begins."""
         self._tell(lambda listener: listener.again(count, number, rounds))
 
+    def batch(self, why: str, count: int) -> None:
+        """Hands on that more come."""
+        self._tell(lambda listener: listener.batch(why, count))
+
     def _tell(self, tell: Callable[[RunListener], None]) -> None:
         if self._listener is None:
             return
@@ -76,8 +80,10 @@ class PlainProgress:
         """Says nothing."""
 
     def finished(self, configuration: Configuration, record: Record) -> None:
-        """Writes the configuration's line."""
+        """Writes the configuration's line; of what was not measured there may be thousands."""
         self._done += 1
+        if record.is_derived or record.is_inferred_oom:
+            return
         count = f"[{self._done:>{len(str(self._planned))}}/{self._planned}]"
         self.write(f"{count} {self.line(configuration, record)}")
 
@@ -90,6 +96,11 @@ class PlainProgress:
         self._planned, self._done = count, 0
         configurations = f"{count} configuration{'s' if count > 1 else ''}"
         self.write(f"measuring again: {configurations}, fresh round {number} of {rounds}")
+
+    def batch(self, why: str, count: int) -> None:
+        """Says how many more come and why; how many there will be is known to their end alone."""
+        self._planned = self._done + count
+        self.write(f"next {count}: {why}")
 
     def write(self, line: str) -> None:
         """Writes a line at once."""
@@ -141,6 +152,12 @@ class TerminalProgress(PlainProgress):
         """Starts the bar anew."""
         super().again(count, number, rounds)
         self._bar.reset(self._task, total=count, completed=0, description="starting")
+        self._bar.refresh()
+
+    def batch(self, why: str, count: int) -> None:
+        """Makes the bar as long as what is known to come."""
+        super().batch(why, count)
+        self._bar.update(self._task, total=self._planned)
         self._bar.refresh()
 
     def write(self, line: str) -> None:

@@ -38,6 +38,8 @@ def recommend(run_path: Path, form: str, **given: Any) -> None:
     Where none keeps to the limits, --format python and suite print nothing and end with exit code
     3.
     """
+    from sdbench.analysis.how_measured import how_measured
+    from sdbench.analysis.measurement import measurements
     from sdbench.analysis.recommend import recommend_for_run
     from sdbench.report.text import advice_text, document
     from sdbench.results.store import read_run
@@ -46,10 +48,15 @@ def recommend(run_path: Path, form: str, **given: Any) -> None:
     run = read_run(run_folder(run_path))
     limits = limits_from(given, suite_from_json(run.info.suite).limits)
     advice = recommend_for_run(run, limits)
+    how = how_measured(run, measurements(run), advice)
     match form:
         case "json":
-            click.echo(json.dumps(advice.to_json()))
+            told = {**advice.to_json(), "how_measured": how.to_json() if how else None}
+            click.echo(json.dumps(told))
         case "python" | "suite":
             click.echo(document(advice, form), nl=False)
         case _:
-            click.echo(advice_text(advice, columns()))
+            click.echo(advice_text(advice, columns(), how))
+    if run.info.shard is not None:
+        part = f"this is shard {run.info.shard} of the suite alone: `sdbench merge` joins them"
+        click.echo(part, err=True)

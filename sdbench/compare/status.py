@@ -10,12 +10,15 @@ from sdbench.compare.evidence import ByRound, Evidence
 from sdbench.compare.verdict import Verdict
 from sdbench.results.record import Record, Status
 from sdbench.results.rounds import TIMED_STATUSES
-from sdbench.results.table import RULED_OUT
+from sdbench.results.table import INFERRED_OOM, RULED_OUT
 
 STATUS = "status"
 
 _OK = "ok"
-_RAN_OUT = (Status.OOM.value, RULED_OUT)
+_RAN_OUT = (Status.OOM.value, INFERRED_OOM, RULED_OUT)
+
+NOT_MEASURED = "derived, not measured: run with --plan exhaustive"
+"""What follows from other configurations of a build is no evidence of this one."""
 
 
 def status_finding(evidence: Evidence) -> Finding:
@@ -44,17 +47,19 @@ def went_wrong(records: ByRound) -> bool:
 
 
 def _words(records: ByRound) -> list[str]:
-    """How each round ended; one that was skipped tells nothing, and is left out."""
+    """How each round ended; one that was skipped or derived tells nothing, and is left out."""
     return [
         _word(record)
         for record in records.values()
-        if record.status is not Status.SKIPPED or record.is_ruled_out
+        if record.status is not Status.SKIPPED or record.is_ruled_out or record.is_inferred_oom
     ]
 
 
 def _word(record: Record) -> str:
     if record.is_ruled_out:
         return RULED_OUT
+    if record.is_inferred_oom:
+        return INFERRED_OOM
     return _OK if record.status in TIMED_STATUSES else record.status.value
 
 
@@ -70,7 +75,9 @@ def _verdict(sides: Sequence[Sequence[str]], records: Sequence[ByRound]) -> tupl
     before, after = sides
     for words, label, known in zip(sides, ("baseline", "candidate"), records, strict=True):
         if not words:
+            is_derived = any(one.is_derived for one in known.values())
             skipped = next((one.reason for one in known.values() if one.reason), None)
+            skipped = NOT_MEASURED if is_derived else skipped
             because = f" ({skipped})" if skipped else ""
             return Verdict.MISSING, f"the {label} has no measurement of it{because}"
     failed_before = [word for word in before if word != _OK]
@@ -108,5 +115,10 @@ def _broken(failed: Sequence[str], after: Sequence[str], records: ByRound) -> tu
 
 def _both_fail(before: Sequence[str], after: Sequence[str]) -> tuple[Verdict, str]:
     reason = f"{_summary(before)} -> {_summary(after)}: it ran on neither side"
-    is_same = set(before) == set(after)
+    is_same = _ends(before) == _ends(after)
     return (Verdict.SAME if is_same else Verdict.AMBIGUOUS), reason
+
+
+def _ends(words: Sequence[str]) -> set[str]:
+    """The ways in which rounds ended; what was inferred to run out of memory ran out."""
+    return {Status.OOM.value if word == INFERRED_OOM else word for word in words}

@@ -319,7 +319,7 @@ def _place(configuration: Configuration) -> str:
 
 
 def _percent(share: float) -> str:
-    return f"{100 * share:.2g} %"
+    return f"{100 * share:.0f} %" if share >= 0.1 else f"{100 * share:.2g} %"
 
 
 def _by_key(configuration: Configuration) -> str:

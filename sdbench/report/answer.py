@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from sdbench.analysis.advice import Advice
 from sdbench.analysis.measurement import Measurement
-from sdbench.analysis.wording import estimate_text, settings
+from sdbench.analysis.wording import image_text, settings
 from sdbench.report.pictures import Album, Picture
 from sdbench.report.tiles import (
     marks,
@@ -90,7 +90,7 @@ def _is_same_picture(one: Fidelity, other: Fidelity) -> bool:
 
 def _exhibit(role: str, m: Measurement, advice: Advice, album: Album) -> Exhibit:
     words = settings(m.knobs, advice.names)
-    figures = [f"{estimate_text(m.latency_per_image)} an image"] if m.latency_per_image else []
+    figures = [image_text(m)] if m.latency_per_image else []
     if scores := scores_text(m.fidelity):
         figures.append(scores)
     alt = f"{words}: {subject_text(m.fidelity, 0)}"

@@ -12,7 +12,7 @@ from sdbench.analysis.wording import confidence_text
 from sdbench.jsontypes import canonical_json
 from sdbench.report.contents import Content
 from sdbench.results.record import Record, Status
-from sdbench.results.table import RULED_OUT
+from sdbench.results.table import INFERRED_OOM, RULED_OUT
 
 MOST_SVG = 1000
 """More points are drawn by WebGL. Plotly compiles its programs, so that only a page that needs it
@@ -50,6 +50,8 @@ def chart_data(
         "ran_out": ran_out,
         "interval_label": _interval_label([measured[row] for row in timed]),
         "has_fidelity": any(m.fidelity_score is not None for m in measured),
+        "has_derived": any(measured[row].is_derived for row in timed),
+        "has_inferred": any(m.status_word == INFERRED_OOM for m in measured),
         "has_degenerate": any(measured[row].is_degenerate for row in timed),
         "off_chart": len(measured) - len(timed) - len(ran_out["rows"]),
     }
@@ -80,7 +82,7 @@ def _unbeaten_rows(
 def _interval_label(timed: Sequence[Measurement]) -> str:
     """What the bars are: intervals of few samples have less than the nominal confidence."""
     estimates = [m.latency_per_image for m in timed if m.latency_per_image]
-    shown = [estimate for estimate in estimates if estimate.sample_count > 1]
+    shown = [estimate for estimate in estimates if estimate.has_interval]
     if all(estimate.is_confident for estimate in shown):
         return "95 % intervals"
     lowest = min(estimate.confidence for estimate in shown)

@@ -12,7 +12,7 @@ from sdbench.report.cells import DASH, Cell, Column, told_here, words_cell
 from sdbench.report.memory_columns import ALLOCATED, MEMORY_COLUMNS, PEAK_MEMORY
 from sdbench.results.fidelity import Fidelity
 from sdbench.results.figure import Origin
-from sdbench.results.table import attention_processors, scheduler_class
+from sdbench.results.table import DERIVED, attention_processors, scheduler_class
 from sdbench.statistics import Estimate
 
 
@@ -29,11 +29,18 @@ def knob_column(name: str) -> Column:
     return Column(name, cell, is_number=False)
 
 
-def _estimate_cell(estimate: Estimate | None) -> Cell:
+def _estimate_cell(m: Measurement, estimate: Estimate | None) -> Cell:
     if estimate is None:
         return Cell(DASH)
     text, interval = estimate_text(estimate), interval_text(estimate)
-    return Cell(text, estimate.point, interval, origin=Origin.MEASURED)
+    return Cell(text, estimate.point, interval, origin=m.latency_origin)
+
+
+def _origin_cell(m: Measurement) -> Cell:
+    """Whether it was measured, or how many measured ones tell it."""
+    if m.source_count is not None:
+        return Cell(DERIVED, DERIVED, f"from {m.source_count}")
+    return words_cell(m.latency_origin.value if m.latency_origin else None)
 
 
 def _score_column(label: str, score: Callable[[Fidelity], float | None], hint: str) -> Column:
@@ -57,7 +64,7 @@ def _numerical_cell(m: Measurement) -> Cell:
 
 
 def _p95_cell(m: Measurement) -> Cell:
-    return Cell(DASH) if m.p95_s is None else Cell(p95_text(m), m.p95_s, origin=Origin.MEASURED)
+    return Cell(DASH) if m.p95_s is None else Cell(p95_text(m), m.p95_s, origin=m.latency_origin)
 
 
 def _samples_cell(m: Measurement) -> Cell:
@@ -73,12 +80,20 @@ def _stop_cell(m: Measurement) -> Cell:
     return words_cell(stop.value.replace("_", " ") if stop else None)
 
 
+ORIGIN = Column(
+    "origin",
+    _origin_cell,
+    is_number=False,
+    hint="whether the latency was measured, or derived from how many measured configurations",
+)
+"""Where the latency comes from, in a run that holds derived ones."""
+
 _INTERVAL = "interval, of 95 % confidence where no other is said"
 
 MEASURED_COLUMNS = (
     Column(
         "latency an image",
-        lambda m: _estimate_cell(m.latency_per_image),
+        lambda m: _estimate_cell(m, m.latency_per_image),
         hint=f"median of the timed calls over the images of a call, and its {_INTERVAL}",
     ),
     PEAK_MEMORY,
@@ -101,7 +116,7 @@ MEASURED_COLUMNS = (
     ),
     Column(
         "latency of a call",
-        lambda m: _estimate_cell(m.latency),
+        lambda m: _estimate_cell(m, m.latency),
         hint=f"median of the timed calls, and its {_INTERVAL}",
     ),
     ALLOCATED,

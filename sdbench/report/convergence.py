@@ -10,7 +10,7 @@ from typing import Any
 from sdbench.analysis.advice import Advice
 from sdbench.analysis.feasibility import fidelity_limit_text
 from sdbench.analysis.measurement import Measurement
-from sdbench.analysis.wording import count, estimate_text, setting, settings
+from sdbench.analysis.wording import count, latency_text, setting, settings
 from sdbench.jsontypes import JsonValue, canonical_json
 from sdbench.knobs.base import Effect
 from sdbench.knobs.registry import KNOBS
@@ -240,7 +240,7 @@ def _figures(m: Measurement) -> tuple[str, ...]:
     found = (
         f"{nearness.median_psnr_db:.1f} dB" if nearness else "",
         f"{evaluated} NFE" if evaluated is not None else "",
-        estimate_text(m.latency_per_image) if m.latency_per_image else "",
+        latency_text(m) if m.latency_per_image else "",
     )
     return tuple(filter(None, found))
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from sdbench.analysis.wording import count
 from sdbench.jsontypes import JsonValue
+from sdbench.results.plan_file import EXHAUSTIVE
 from sdbench.results.record import Record
 from sdbench.results.store import Run
 from sdbench.suite.load import suite_from_json
@@ -49,6 +50,9 @@ _READINGS = {
     "utilisation_ratio": "utilisation",
 }
 """Readings of the device beside the timed calls."""
+
+NO_WORKER = "none"
+"""Stands for the worker of what was not run."""
 
 _UNITS = {"_mhz": "MHz", "_watts": "W", "_celsius": "°C"}
 
@@ -175,8 +179,14 @@ def _range_text(name: str, values: Sequence[float]) -> str:
 def _run_facts(run: Run, environment: Mapping[str, JsonValue]) -> Iterable[Fact]:
     yield "folder", run.folder.name
     yield "began", run.info.started_at.replace("T", " ").replace("Z", " UTC")
-    workers = len({record.worker for record in run.records})
+    workers = len({record.worker for record in run.records} - {NO_WORKER})
     yield "measured by", f"{workers} {'process' if workers == 1 else 'processes'}"
+    if run.info.plan != EXHAUSTIVE:
+        yield "plan", run.info.plan
+    if run.info.budget_s is not None:
+        yield "budget", format_seconds(run.info.budget_s)
+    if run.info.shard is not None:
+        yield "shard", f"{run.info.shard} of the suite alone"
     rounds = sum(record.round > 0 for record in run.records)
     if rounds:
         yield "fresh rounds after the sweep", str(rounds)

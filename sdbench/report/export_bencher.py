@@ -30,10 +30,13 @@ def write_bencher(run: Run, path: Path) -> None:
 
 
 def bencher(run: Run) -> dict[str, dict[str, Metric]]:
-    """The measures of each configuration by its name, in the order of the plan."""
+    """The measures of each configuration by its name, in the order of the plan.
+
+    Derived ones are left out: a tracker would take them for measurements.
+    """
     measured = measurements(run)
     names = stable_names(measured)
-    return {_short(names[m.key], m.key): _measures(m) for m in measured}
+    return {_short(names[m.key], m.key): _measures(m) for m in measured if not m.is_derived}
 
 
 def _short(name: str, key: str) -> str:

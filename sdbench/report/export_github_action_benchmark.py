@@ -15,7 +15,7 @@ from typing import Any
 
 from sdbench.analysis.measurement import Measurement, measurements
 from sdbench.analysis.wording import count, interval_text, score_text
-from sdbench.report.export_shared import latency_of, stable_names
+from sdbench.report.export_shared import derived_count, latency_of, stable_names
 from sdbench.results.store import Run
 from sdbench.units import MIB
 
@@ -34,8 +34,8 @@ def github_action_benchmark(run: Run) -> list[dict[str, Any]]:
     measured = measurements(run)
     names = stable_names(measured)
     entries = [entry for m in measured for entry in _entries(m, names[m.key])]
-    failed = [m for m in measured if not latency_of(m)]
-    return [*entries, _without_latency(failed, names)]
+    failed = [m for m in measured if not latency_of(m) and not m.is_derived]
+    return [*entries, _without_latency(failed, names, derived_count(measured))]
 
 
 def _entries(m: Measurement, name: str) -> Iterator[dict[str, Any]]:
@@ -57,8 +57,12 @@ def _entries(m: Measurement, name: str) -> Iterator[dict[str, Any]]:
         yield {**memory, "extra": extra}
 
 
-def _without_latency(failed: Sequence[Measurement], names: dict[str, str]) -> dict[str, Any]:
+def _without_latency(
+    failed: Sequence[Measurement], names: dict[str, str], derived: int
+) -> dict[str, Any]:
     told = [f"{names[m.key]}: {m.status_word}: {m.reason}" for m in failed]
+    if derived:
+        told.append(f"left out, since derived and not measured: {count(derived, 'configuration')}")
     return {
         "name": WITHOUT_LATENCY,
         "unit": "configurations",

@@ -4,7 +4,7 @@ Each configuration with timed calls is a benchmark. Its rounds are the calls tha
 and that count, one iteration each, so that no figure is one for several calls and none is divided.
 The format has no place for a benchmark without times, of which its readers want at least one:
 configurations that ran out of memory or failed are listed under ``sdbench``, beside ``benchmarks``,
-with their status and reason.
+with their status and reason. Of those that were derived, and not measured, it gives the number.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from typing import Any
 
 from sdbench.analysis.measurement import Measurement, measurements
 from sdbench.knobs.registry import varying_knobs
-from sdbench.report.export_shared import latency_of, stable_names
+from sdbench.report.export_shared import derived_count, latency_of, stable_names
 from sdbench.results.store import Run
 from sdbench.results.table import MEMORY_FIGURES, accepted_samples
 
@@ -59,8 +59,9 @@ def pytest_benchmark(run: Run) -> dict[str, Any]:
             "without_times": [
                 {"name": names[m.key], "fullname": f"{suite}::{names[m.key]}", **_told(m)}
                 for m in measured
-                if not latency_of(m)
+                if not latency_of(m) and not m.is_derived
             ],
+            "derived_left_out": derived_count(measured),
         },
     }
 

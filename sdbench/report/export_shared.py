@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from sdbench.analysis.measurement import Measurement
 from sdbench.analysis.wording import settings
@@ -24,8 +24,13 @@ def stable_names(measured: Sequence[Measurement]) -> dict[str, str]:
 
 
 def latency_of(m: Measurement) -> Estimate | None:
-    """Seconds of a call; None where the configuration did not end with timed calls.
+    """Seconds of a call; None where the configuration did not end with timed calls, or was derived.
 
     What ran before a timeout or an error is no figure that other programs could tell from others.
     """
-    return m.latency if m.status in TIMED_STATUSES else None
+    return m.latency if m.status in TIMED_STATUSES and not m.is_derived else None
+
+
+def derived_count(measured: Iterable[Measurement]) -> int:
+    """Configurations that exports for other programs leave out, since they were not measured."""
+    return sum(m.is_derived for m in measured)

@@ -59,6 +59,10 @@ GLOSSARY: Mapping[str, str] = {
         "The configurations that no other beats in both latency and memory. Whatever is not on it "
         "costs more of one for nothing of the other."
     ),
+    "derived": (
+        "Not measured, since measured configurations that share its stages tell it: their seconds "
+        "are added up. Its interval says where a measurement of it would lie."
+    ),
     "origin": (
         "Where a figure comes from: measured; inferred from other measured figures; predicted "
         "before the run; derived by arithmetic from measured ones."

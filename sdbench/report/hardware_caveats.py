@@ -39,6 +39,7 @@ def caveats(comparison: HardwareComparison) -> tuple[str, ...]:
         *_fingerprints(contenders),
         *_suites(contenders),
         *_gaps(comparison),
+        *_derived(comparison),
         *_unsaturated(comparison),
         *_noise(comparison),
         "Intervals are of calls that one process made on one machine. Another machine of the same "
@@ -108,6 +109,18 @@ def _gaps(comparison: HardwareComparison) -> Iterator[str]:
             )
 
 
+def _derived(comparison: HardwareComparison) -> Iterator[str]:
+    for one in comparison.contenders:
+        derived = sum(m.is_derived for m in one.measured.values())
+        if derived:
+            yield (
+                f"On {one.name}, {count(derived, 'configuration')} of its staged plan "
+                f"{'was' if derived == 1 else 'were'} derived from measured ones, and "
+                f"{'is' if derived == 1 else 'are'} compared with no other device's: run with "
+                "--plan exhaustive to compare all."
+            )
+
+
 def endings(comparison: HardwareComparison) -> tuple[Counter[str], ...]:
     """For each device how its configurations ended, by status; the most frequent first."""
     return tuple(
@@ -138,7 +151,7 @@ def _unsaturated(comparison: HardwareComparison) -> Iterator[str]:
 def _noise(comparison: HardwareComparison) -> Iterator[str]:
     for index, one in enumerate(comparison.contenders):
         drawn = [value for row in comparison.rows if (value := row.sides.images_per_h[index])]
-        single = sum(value.sample_count < 2 for value in drawn)
+        single = sum(not value.has_interval for value in drawn)
         if single:
             yield (
                 f"On {one.name}, {count(single, 'configuration')} had a single timed call: without "

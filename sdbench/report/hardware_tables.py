@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from sdbench.analysis.contenders import images_per_h
 from sdbench.analysis.feasibility import STATUS_WORDS
 from sdbench.analysis.hardware import Family, HardwareComparison, Sides
 from sdbench.analysis.measurement import Measurement
@@ -119,6 +120,8 @@ def _cell(sides: Sides, index: int, comparison: HardwareComparison) -> _Cell:
         return [number_text(value), value.point, detail]
     if m is None:
         return ["", None, "", NOT_IN_RUN]
+    if m.is_derived and (derived := images_per_h(m)) is not None:
+        return [number_text(derived), derived.point, "", m.status_word, m.reason or ""]
     return ["", None, "", m.status_word, m.reason or ""]
 
 

@@ -35,7 +35,7 @@ def number_text(estimate: Estimate | None) -> str:
 
 def range_text(estimate: Estimate) -> str:
     """An estimate's interval without a unit."""
-    if estimate.sample_count < 2:
+    if not estimate.has_interval:
         return "no interval"
     finest = estimate.half_width / 10 or None
     return f"{format_number(estimate.low, finest)} to {format_number(estimate.high, finest)}"

@@ -61,6 +61,10 @@ class HeatRow:
     reason: str | None
 
 
+DERIVED_MARK = "≈"
+"""Stands before a latency that was derived: a cell has no room for the word."""
+
+
 @dataclass(frozen=True, slots=True)
 class HeatMap:
     """Schedulers by numbers of steps.
@@ -163,7 +167,7 @@ def _cell(
     latency = m.latency_per_image
     return HeatCell(
         score=score_text(m.fidelity_score),
-        latency=estimate_text(latency),
+        latency=f"{DERIVED_MARK if m.is_derived else ''}{estimate_text(latency)}",
         details=": ".join(filter(None, (settings(m.knobs, names), _figures(m)))),
         fidelity=m.fidelity_score,
         slowness=None,

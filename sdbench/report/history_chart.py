@@ -182,7 +182,7 @@ def _title(point: Point, moment: str) -> str:
 
 
 def _interval(at: int, latency: Estimate, scale: _Scale) -> str:
-    if latency.sample_count < 2:
+    if not latency.has_interval:
         return ""
     return f"M{scale.x(at)} {scale.y(latency.low)}V{scale.y(latency.high)}"
 

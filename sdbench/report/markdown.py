@@ -11,11 +11,21 @@ from sdbench.analysis.advice import Advice, figures, p95_text
 from sdbench.analysis.competing import same_picture
 from sdbench.analysis.feasibility import STATUS_WORDS
 from sdbench.analysis.frontier import frontier
+from sdbench.analysis.how_measured import how_measured
 from sdbench.analysis.measurement import Measurement, by_latency, measurements
 from sdbench.analysis.noise import noise
+from sdbench.analysis.reasons import derivation
 from sdbench.analysis.recommend import recommend_for_run
 from sdbench.analysis.relaxing_words import relaxations_lines
-from sdbench.analysis.wording import count, estimate_text, joined, memory_word, score_text, settings
+from sdbench.analysis.wording import (
+    count,
+    joined,
+    latency_text,
+    memory_text,
+    memory_word,
+    score_text,
+    settings,
+)
 from sdbench.results.record import Status
 from sdbench.results.store import Run
 from sdbench.units import format_bytes
@@ -34,9 +44,11 @@ def markdown(run: Run) -> str:
         f"### {escaped(name)} on {escaped(run.info.device)}",
         f"**{escaped(advice.headline)}**",
         *_why_nothing(advice),
+        *_what_it_is_worth(advice),
         _bullets(advice),
         _frontier_table(measured, advice),
         _counts(run, measured),
+        *_how(run, measured, advice),
         *_details(advice),
         f"<sub>{escaped(_environment(run))}</sub>",
     ]
@@ -72,6 +84,20 @@ def _unlinked(text: str) -> str:
 def _why_nothing(advice: Advice) -> Iterator[str]:
     if advice.best.chosen is None:
         yield escaped(advice.best.reason)
+
+
+def _what_it_is_worth(advice: Advice) -> Iterator[str]:
+    """That the answer itself was derived, where it was."""
+    chosen = advice.best.chosen
+    if chosen is not None and chosen.is_derived:
+        yield escaped(derivation(chosen))
+
+
+def _how(run: Run, measured: Sequence[Measurement], advice: Advice) -> Iterator[str]:
+    how = how_measured(run, measured, advice)
+    if how is not None:
+        lines = "\n".join(f"- {escaped(sentence)}" for sentence in how.sentences)
+        yield folded("How it was measured", lines)
 
 
 def _bullets(advice: Advice) -> str:
@@ -139,9 +165,9 @@ def _cells(m: Measurement, advice: Advice, has_fidelity: bool, names_memory: boo
     cells = [
         " ".join(marks),
         escaped(settings(m.knobs, advice.names)),
-        estimate_text(m.latency_per_image),
+        latency_text(m),
         p95_text(m),
-        f"{format_bytes(m.peak_memory_bytes)}{f' {word}' if word else ''}",
+        f"{memory_text(m)}{f' {word}' if word else ''}",
     ]
     if has_fidelity:
         cells += [score_text(m.fidelity_score), score_text(m.fidelity.worst_score)]

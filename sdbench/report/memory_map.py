@@ -22,7 +22,12 @@ MOST_ROWS = 300
 
 MOST_CONTRADICTIONS = 5
 
-MARKS = {Origin.MEASURED: "●", Origin.INFERRED: "◐", Origin.PREDICTED: "○"}
+MARKS = {
+    Origin.MEASURED: "●",
+    Origin.DERIVED: "◑",
+    Origin.INFERRED: "◐",
+    Origin.PREDICTED: "○",
+}
 """Tell how something is known without a colour."""
 
 NO_MARK = "·"
@@ -126,6 +131,7 @@ def map_view(found: MemoryMap, positions: Mapping[str, int], names: Sequence[str
 
 _MEANINGS = {
     Origin.MEASURED: "it ran, or ran out",
+    Origin.DERIVED: "not run: from the peaks of the same settings with other steps or schedulers",
     Origin.INFERRED: "not run: a larger batch or size fits, or a smaller one does not",
     Origin.PREDICTED: "not run: from the memory that it was predicted to need",
 }
@@ -180,7 +186,7 @@ class _Words:
 
     def _memory(self, trial: Trial) -> list[str]:
         m = trial.evidence
-        if trial.known.origin is not Origin.MEASURED or m is None:
+        if trial.known.origin not in (Origin.MEASURED, Origin.DERIVED) or m is None:
             return []
         size_bytes, word = limited_peak(m, self.found.limits)
         return [] if size_bytes is None else [f"{format_bytes(size_bytes)} {word}"]
@@ -198,6 +204,9 @@ class _Words:
                 return f"{batch} ran out{some}{stage_words(m)}"
             needed = needed_bytes(m, self.found.limits)
             return f"{batch} needs {format_bytes(int(needed or 0))}{some}"
+        if trial.known.origin is Origin.DERIVED and m is not None:
+            needed = needed_bytes(m, self.found.limits)
+            return f"{batch} needs {format_bytes(int(needed or 0))}, derived"
         if not trial.tried:
             return f"{batch} not tried"
         word = trial.tried[0].status_word

@@ -88,7 +88,7 @@ class NoiseView:
 
 def noise_view(run: Run, measured: Sequence[Measurement], advice: Advice) -> NoiseView | None:
     """The noise of a run; None where nothing was timed."""
-    if all(m.latency is None for m in measured):
+    if all(m.latency is None or m.is_derived for m in measured):
         return None
     found = noise(run)
     marked = [
@@ -179,7 +179,7 @@ def _disturbances(found: Noise) -> str:
 
 def _marks(m: Measurement, found: Noise) -> Iterator[str]:
     record = m.record
-    if record is None or m.latency is None:
+    if record is None or m.latency is None or m.is_derived:
         return
     calls = len(record.samples_s)
     if m.status is Status.UNSTABLE:
@@ -201,7 +201,7 @@ def _confirmed(m: Measurement, row: int, advice: Advice) -> Confirmed:
     swept_image = swept.scaled(fresh.point / latency.point)
     change = ratio(fresh, swept_image)
     told = "within noise"
-    if change.sample_count < 2:
+    if not change.has_interval:
         told = "single calls: not known"
     elif is_told_from_one(change):
         told = f"{percent(change.point - 1)} {'slower' if change.point > 1 else 'faster'}"

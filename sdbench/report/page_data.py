@@ -18,6 +18,7 @@ from sdbench.analysis.wording import FIGURE_WORDS, setting, settings
 from sdbench.jsontypes import JsonValue, canonical_json
 from sdbench.knobs.registry import KNOBS
 from sdbench.report.documents import Documents
+from sdbench.results.figure import Origin
 from sdbench.results.record import Status
 from sdbench.suite.configuration import Configuration
 
@@ -171,8 +172,9 @@ def _columns(
         return [read(m) for m in measured]
 
     status_numbers = {word: number for number, word in enumerate(statuses)}
-    intervals = [m.latency if m.latency and m.latency.sample_count > 1 else None for m in measured]
+    intervals = [m.latency if m.latency and m.latency.has_interval else None for m in measured]
     peaks = [m.peak_memory_figure for m in measured]
+    has_derived = any(m.is_derived for m in measured)
     return {
         "key": each(lambda m: m.key),
         "status": each(lambda m: status_numbers[m.status_word]),
@@ -195,7 +197,17 @@ def _columns(
         "swept": each(_swept_interval),
         "reason": each(lambda m: numbered(m.reason)),
         "nfe": each(lambda m: m.fidelity.denoiser_evaluations),
+        "sources": each(lambda m: m.source_count) if has_derived else None,
+        "memory_origin": {name: _unmeasured(measured, name) for name in figures if name != PEAK},
     }
+
+
+def _unmeasured(measured: Sequence[Measurement], figure: str) -> list[str | None] | None:
+    """The origin of each figure that was not measured; None where all were."""
+    origins = [found.origin if (found := m.memory.get(figure)) else None for m in measured]
+    if all(one is None or one is Origin.MEASURED for one in origins):
+        return None
+    return [None if one is None or one is Origin.MEASURED else one.value for one in origins]
 
 
 def _groups(

@@ -13,7 +13,7 @@ from sdbench.analysis.memory_advice import memory_advice
 from sdbench.analysis.wording import FIGURE_WORDS
 from sdbench.knobs.registry import KNOBS
 from sdbench.report.cells import DASH, Cell, Column
-from sdbench.report.columns import MEASURED_COLUMNS, knob_column
+from sdbench.report.columns import MEASURED_COLUMNS, ORIGIN, knob_column
 from sdbench.report.memory_columns import PEAK_MEMORY
 
 
@@ -73,7 +73,8 @@ def table_view(measured: Sequence[Measurement], advice: Advice) -> TableView:
     ]
     shared = list(_shared_knobs(measured, advice.names))
     is_timed = [m.latency is not None for m in measured]
-    for column in MEASURED_COLUMNS:
+    has_derived = any(m.is_derived for m in measured)
+    for column in (*([ORIGIN] * has_derived), *MEASURED_COLUMNS):
         cells = [column.cell(m) for m in measured]
         told = _said_once(column, [c for c, timed in zip(cells, is_timed, strict=True) if timed])
         if told is None:

@@ -12,6 +12,7 @@ from sdbench.analysis.wording import (
     FIGURE_WORDS,
     count,
     estimate_text,
+    image_text,
     memory_word,
     score_text,
     setting,
@@ -20,6 +21,7 @@ from sdbench.analysis.wording import (
 )
 from sdbench.knobs.base import Effect
 from sdbench.knobs.registry import KNOBS
+from sdbench.results.figure import Origin
 from sdbench.results.out_of_memory import OutOfMemory
 from sdbench.suite.model import Limits
 from sdbench.units import format_bytes, format_seconds
@@ -142,9 +144,9 @@ def _view(
 ) -> ShortageView:
     number = len(shortage.members)
     what = "ran out of memory" + _where(shortage.stage)
-    if shortage.is_predicted:
+    if shortage.origin is not Origin.MEASURED:
         verb = "was" if number == 1 else "were"
-        what = f"{verb} predicted not to fit, and not run"
+        what = f"{verb} {shortage.origin.value} not to fit, and not run"
     by_member: dict[str, list[tuple[Change, Cure]]] = {}
     for change in shortage.changes:
         for cure in change.cures:
@@ -225,11 +227,19 @@ def _change(change: Change, number: int, limits: Limits) -> ChangeView:
     return ChangeView(
         what=_change_words(change),
         fits=f"{len(cured)} of {number}",
-        latency=latency or "–",
+        latency=f"{latency}{_derived_words(cured)}" if latency else "–",
         cost=_cost(change),
         memory=_memory(cured, limits),
         picture=_picture(change),
     )
+
+
+def _derived_words(cured: Sequence[Measurement]) -> str:
+    """How many of some latencies are derived, to stand after them; empty where none is."""
+    derived = sum(m.is_derived for m in cured)
+    if not derived:
+        return ""
+    return ", derived" if derived == len(cured) else f", {derived} of {len(cured)} derived"
 
 
 def _memory(cured: Sequence[Measurement], limits: Limits) -> str:
@@ -291,5 +301,5 @@ def _cures(cures: Sequence[tuple[Change, Cure]]) -> str:
     told = []
     for change, cure in ordered:
         what = setting(change.knob, cure.cured.knobs.get(change.knob))
-        told.append(f"{what} ({estimate_text(cure.cured.latency_per_image)} an image)")
+        told.append(f"{what} ({image_text(cure.cured)})")
     return f"fits with {', or '.join(told)}"

@@ -9,7 +9,7 @@ from sdbench.analysis.advice import Advice
 from sdbench.analysis.launch_share import UPPER_BOUND, is_launch_bound, launch_share
 from sdbench.analysis.measurement import Measurement
 from sdbench.analysis.payback import loads_s
-from sdbench.analysis.wording import count, estimate_text, settings
+from sdbench.analysis.wording import count, estimate_text, latency_text, settings
 from sdbench.report.startup import StartView, start_view
 from sdbench.results.record import Status
 from sdbench.results.table import stage_estimates
@@ -172,10 +172,17 @@ def _column(role: str, m: Measurement, advice: Advice) -> StageColumn:
         role=role,
         settings=settings(m.knobs, advice.names),
         images=m.record.images_per_call or 1,
-        image=estimate_text(m.latency_per_image),
+        image=latency_text(m),
         call=estimate_text(m.latency),
-        facts=tuple(filter(None, (evaluations, _busy_words(m)))),
+        facts=tuple(filter(None, (evaluations, _busy_words(m), _basis(m)))),
     )
+
+
+def _basis(m: Measurement) -> str | None:
+    """What derived stages rest on; None of measured ones."""
+    if m.source_count is None:
+        return None
+    return f"its stages are derived from {count(m.source_count, 'measured configuration')}"
 
 
 def _busy_words(m: Measurement) -> str | None:

@@ -6,7 +6,8 @@ import textwrap
 from collections.abc import Sequence
 
 from sdbench.analysis.advice import Advice, Choice, figures
-from sdbench.analysis.reasons import work_words
+from sdbench.analysis.how_measured import HowMeasured
+from sdbench.analysis.reasons import derivation, work_words
 from sdbench.analysis.relaxing_words import relaxations_lines
 from sdbench.analysis.wording import settings
 from sdbench.errors import SdbenchError
@@ -21,16 +22,19 @@ class NothingRecommended(SdbenchError):
     exit_code = 3
 
 
-def advice_text(advice: Advice, columns: int = COLUMNS) -> str:
+def advice_text(advice: Advice, columns: int = COLUMNS, how: HowMeasured | None = None) -> str:
     """The answer, what relaxing a limit buys, ties, then why, the choice for each work, the code.
 
     Args:
         advice: What to say.
         columns: Width to wrap prose to. The code is left as it is, to be copied.
+        how: How the run came to its figures, where not all of it was measured.
     """
     best = advice.best
     why = [_wrapped(text, columns) for text in (best.reason, _cost(advice)) if text]
     paragraphs = [_answer(advice, columns)]
+    if best.chosen is not None and best.chosen.is_derived:
+        paragraphs.append(_wrapped(derivation(best.chosen), columns))
     if best.chosen is None:
         paragraphs += why
     if lines := relaxations_lines(best, advice.names, advice.objective.minimize):
@@ -42,6 +46,8 @@ def advice_text(advice: Advice, columns: int = COLUMNS) -> str:
     if len(advice.by_work) > 1:
         lines = [_line(advice, choice) for choice in advice.by_work]
         paragraphs.append(_listed("The choice for each amount of work:", lines, columns))
+    if how is not None:
+        paragraphs.append(_listed("How it was measured:", how.sentences, columns))
     if best.code:
         paragraphs.append(textwrap.indent(best.code.rstrip(), "    "))
     return "\n\n".join(paragraphs) + "\n"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from sdbench.analysis.advice import Advice
 from sdbench.analysis.measurement import Measurement
-from sdbench.analysis.wording import estimate_text, score_text, settings, shortened
+from sdbench.analysis.wording import image_text, score_text, settings, shortened
 from sdbench.knobs.base import Effect
 from sdbench.report.contents import Content, Drawn, with_effect
 from sdbench.report.pictures import Album, Picture
@@ -230,5 +230,5 @@ def _figures(drawn: Drawn, advice: Advice) -> list[str]:
     if m.latency_per_image is not None:
         unseen = with_effect(advice.names, Effect.NONE)
         how = f" ({settings(m.knobs, unseen)})" if unseen and len(drawn.measured) > 1 else ""
-        found.append(f"{estimate_text(m.latency_per_image)} an image{how}")
+        found.append(f"{image_text(m)}{how}")
     return found

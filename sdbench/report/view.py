@@ -11,11 +11,12 @@ from typing import Any
 
 from sdbench.analysis.advice import Advice, Choice, figures, p95_text
 from sdbench.analysis.feasibility import STATUS_WORDS
+from sdbench.analysis.how_measured import how_measured
 from sdbench.analysis.measurement import Measurement, measurements
-from sdbench.analysis.reasons import confirmation, work_words
+from sdbench.analysis.reasons import confirmation, derivation, work_words
 from sdbench.analysis.recommend import recommend_for_run, torch_device
 from sdbench.analysis.relaxing_words import relaxations_lines
-from sdbench.analysis.wording import estimate_text, joined, score_text, settings
+from sdbench.analysis.wording import joined, latency_text, memory_text, score_text, settings
 from sdbench.report.answer import AnswerPictures, answer_pictures
 from sdbench.report.chart import chart_data
 from sdbench.report.contents import contents
@@ -34,7 +35,6 @@ from sdbench.results.record import Status
 from sdbench.results.store import Run
 from sdbench.suite.defaults import default_configurations
 from sdbench.suite.load import suite_from_json
-from sdbench.units import format_bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,12 +91,13 @@ class ReportView:
         choices: The choice for each amount of work.
         ties: The headline's ties, in words with their figures.
         relaxing: What relaxing each limit buys, a line each.
-        confirmation: Whether the chosen one was measured again on fresh rounds; empty where none
-            was.
+        confirmation: Whether the chosen one was measured again on fresh rounds, or at all; empty
+            where none was measured again.
         nearest_miss: Where nothing qualifies, the nearest miss in words with its figures, and what
             it misses.
         total: Configurations that were planned, or measured beyond the plan.
         counts: How the configurations ended, the most frequent first.
+        how: How it was measured, in sentences; none where all was to be measured, however long.
         missing: Configurations without a record; the run is incomplete where it is above zero.
         shared: What holds for all configurations, and so is said once.
         table: All configurations.
@@ -125,6 +126,7 @@ class ReportView:
     nearest_miss: str | None
     total: int
     counts: tuple[StatusCount, ...]
+    how: tuple[str, ...]
     missing: int
     shared: tuple[Shared, ...]
     table: TableView
@@ -145,7 +147,7 @@ def report_view(run: Run) -> ReportView:
     advice = recommend_for_run(run)
     measured = measurements(run)
     suite = suite_from_json(run.info.suite)
-    best = advice.best
+    best, how = advice.best, how_measured(run, measured, advice)
     shown = table_view(measured, advice)
     miss = best.nearest_miss
     album = Album(run.folder)
@@ -173,6 +175,7 @@ def report_view(run: Run) -> ReportView:
         nearest_miss=_missing(miss, advice) if miss else None,
         total=len(measured),
         counts=_counts(measured),
+        how=how.sentences if how else (),
         missing=len(run.missing_keys),
         shared=shown.shared,
         table=shown,
@@ -195,9 +198,9 @@ def _choice(choice: Choice, advice: Advice) -> ChoiceView:
     return ChoiceView(
         work=work_words(choice.work, advice.names) or "all",
         settings=settings(m.knobs, others) if m else None,
-        latency=estimate_text(m.latency_per_image) if m else "–",
+        latency=latency_text(m) if m else "–",
         p95=p95_text(m) if m else "–",
-        memory=format_bytes(m.peak_memory_bytes) if m else "–",
+        memory=memory_text(m) if m else "–",
         fidelity=score_text(m.fidelity_score) if m else "–",
         reason=choice.reason,
         is_headline=m is not None and m is advice.best.chosen,
@@ -213,7 +216,9 @@ def _as_an_argument(folder: Path) -> str:
 def _confirmation(measured: Sequence[Measurement], advice: Advice) -> str:
     chosen = advice.best.chosen
     confirmed = sum(m.confirmed_rounds > 0 for m in measured)
-    return confirmation(chosen, confirmed) if chosen else ""
+    if chosen is None:
+        return ""
+    return derivation(chosen) if chosen.is_derived else confirmation(chosen, confirmed)
 
 
 def _missing(miss: Measurement, advice: Advice) -> str:

@@ -11,8 +11,10 @@ from sdbench.analysis.recommend import EQUAL_FIDELITY, EQUAL_MEMORY_RATIO
 from sdbench.analysis.waterfall import Change, Waterfall, WaterfallStep, waterfall
 from sdbench.analysis.wording import (
     FIGURE_WORDS,
-    estimate_text,
     interval_text,
+    latency_text,
+    memory_text,
+    origin_text,
     score_text,
     settings,
     shortened,
@@ -134,8 +136,8 @@ class _Scene:
 
     def start(self, m: Measurement) -> WaterfallRow:
         """The row that everything is held against."""
-        latency = Figured(estimate_text(m.latency_per_image))
-        memory = Figured(format_bytes(self._memory_bytes(m)))
+        latency = Figured(latency_text(m))
+        memory = Figured(self._memory_text(m))
         fidelity = Figured(score_text(m.fidelity_score))
         return self._row(m, (), latency, memory, fidelity, "end", 0.0, _latency_s(m))
 
@@ -148,7 +150,7 @@ class _Scene:
             after,
             changes,
             Figured(
-                estimate_text(after.latency_per_image),
+                latency_text(after),
                 _gain_words(step),
                 step.change is Change.SLOWER,
             ),
@@ -196,9 +198,14 @@ class _Scene:
     def _memory_bytes(self, m: Measurement) -> int | None:
         return m.peak_memory_bytes if self.figure is None else m.memory_bytes(self.figure)
 
+    def _memory_text(self, m: Measurement) -> str:
+        if self.figure is None:
+            return memory_text(m)
+        return f"{format_bytes(self._memory_bytes(m))}{origin_text(m.memory[self.figure].origin)}"
+
     def _memory(self, before: Measurement, after: Measurement) -> Figured:
         earlier, later = self._memory_bytes(before), self._memory_bytes(after)
-        text = format_bytes(later)
+        text = self._memory_text(after)
         if earlier is None or later is None:
             return Figured(text)
         change = later - earlier

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import glob
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
@@ -16,13 +18,19 @@ from pydantic import TypeAdapter, ValidationError
 
 from sdbench.errors import SdbenchError
 from sdbench.jsontypes import JsonValue
+from sdbench.results.plan_file import EXHAUSTIVE, PLAN_FILE, PlanNotes, read_plan_notes
 from sdbench.results.record import RECORD_SCHEMA, Record, to_json
 from sdbench.results.rounds import Rounds, rounds_by_key
+from sdbench.results.sharing import SharedParts
+from sdbench.units import MIB
 
 RUN_FILE = "run.json"
 RECORDS_FILE = "records.jsonl"
 IMAGES_FOLDER = "images"
 LOGS_FOLDER = "logs"
+
+_READ_AHEAD_BYTES = MIB
+"""A record has some kilobytes. Python's own 8 kB would take a tenth more of the time of reading."""
 
 MEMORY_LIMIT = "memory_limit_bytes"
 """Name of a run's memory limit in its fingerprint; absent where it had none."""
@@ -48,6 +56,11 @@ class RunInfo:
         planned_keys: Keys of the configurations in the order of the plan.
         planned_rounds: Rounds that each of them was to get, the sweep's among them; what ended
             otherwise than ``ok`` gets no more. How many it got, its records tell.
+        plan: ``staged`` where it was to measure few of them and derive the rest, otherwise
+            ``exhaustive``.
+        budget_s: Seconds that it was to take at most, or None.
+        shard: Which part of the suite's configurations is planned, such as ``2/4``; ``1,2 of 4``
+            where shards were joined and others are missing; None where all are.
     """
 
     schema: int = RECORD_SCHEMA
@@ -58,6 +71,9 @@ class RunInfo:
     started_at: str
     planned_keys: tuple[str, ...]
     planned_rounds: int = 1
+    plan: str = EXHAUSTIVE
+    budget_s: float | None = None
+    shard: str | None = None
 
     @property
     def memory_limit_bytes(self) -> int | None:
@@ -77,11 +93,23 @@ class Run:
         folder: Where it lies.
         info: What holds for all of its records.
         records: Its records, in the order in which they were measured.
+        plan_notes: How its staged plan went; None where it had none, or was cut off.
     """
 
     folder: Path
     info: RunInfo
     records: tuple[Record, ...]
+    plan_notes: PlanNotes | None = None
+
+    @property
+    def plan_remarks(self) -> tuple[str, ...]:
+        """How well what was derived was told by what was measured, in sentences."""
+        return self.plan_notes.remarks if self.plan_notes else ()
+
+    @property
+    def is_stopped_by_budget(self) -> bool:
+        """Whether its time was over before all of its plan was done."""
+        return self.plan_notes is not None and self.plan_notes.stopped_by_budget
 
     @property
     def rounds(self) -> dict[str, Rounds]:
@@ -167,9 +195,19 @@ class RunWriter:
         Raises:
             ValueError: A number in it is not finite; nothing is written.
         """
-        self._file.write(record.to_line().encode() + b"\n")
-        self._file.flush()
-        os.fsync(self._file.fileno())
+        self.append_all((record,))
+
+    def append_all(self, records: Iterable[Record]) -> None:
+        """Writes records that became known at once, and syncs them together.
+
+        Raises:
+            ValueError: A number in one of them is not finite; nothing is written.
+        """
+        lines = [record.to_line().encode() + b"\n" for record in records]
+        if lines:
+            self._file.write(b"".join(lines))
+            self._file.flush()
+            os.fsync(self._file.fileno())
 
     def __enter__(self) -> RunWriter:
         return self
@@ -199,6 +237,18 @@ def read_run(folder: Path) -> Run:
         RunFolderError: The folder is no run, is of a newer format, or a line in the middle of its
             records is damaged.
     """
+    info = read_info(folder)
+    with _without_collecting():
+        records = tuple(_read_records(folder / RECORDS_FILE))
+    return Run(folder, info, records, _plan_notes(folder))
+
+
+def read_info(folder: Path) -> RunInfo:
+    """Reads what holds for all records of a run, and none of these.
+
+    Raises:
+        RunFolderError: The folder is no run, or is of a newer format.
+    """
     run_file = folder / RUN_FILE
     try:
         content = run_file.read_bytes()
@@ -208,28 +258,54 @@ def read_run(folder: Path) -> Run:
         raise RunFolderError(f"{run_file} cannot be read: {error.strerror}") from None
     _refuse_newer(content, str(run_file))
     try:
-        info = _RUN_INFOS.validate_json(content)
+        return _RUN_INFOS.validate_json(content)
     except ValidationError as error:
         raise RunFolderError(f"{run_file} is damaged: {_first_fault(error)}") from None
-    return Run(folder, info, tuple(_read_records(folder / RECORDS_FILE)))
+
+
+def _plan_notes(folder: Path) -> PlanNotes | None:
+    try:
+        return read_plan_notes(folder)
+    except OSError as error:
+        raise RunFolderError(f"{folder / PLAN_FILE} cannot be read: {error.strerror}") from None
+    except ValidationError as error:
+        raise RunFolderError(
+            f"{folder / PLAN_FILE} is damaged: {_first_fault(error)}; without that file the run "
+            "can be read"
+        ) from None
+
+
+@contextmanager
+def _without_collecting() -> Iterator[None]:
+    """Looks for no cycles meanwhile: records hold none, and to look at all of them takes long."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
 
 
 def _read_records(path: Path) -> Iterator[Record]:
     if not path.exists():
         return
-    with path.open("rb") as lines:
+    parts = SharedParts()
+    with path.open("rb", buffering=_READ_AHEAD_BYTES) as lines:
         for number, line in enumerate(lines, start=1):
             if not line.endswith(b"\n"):
                 return
             where = f"{path}, line {number}"
-            _refuse_newer(line, where)
             try:
-                yield Record.from_line(line)
+                record = Record.from_line(line)
             except ValidationError as error:
+                _refuse_newer(line, where)
                 raise RunFolderError(
                     f"{where} is damaged: {_first_fault(error)}; without that line the others can "
                     "be read, and the run can be resumed"
                 ) from None
+            _refuse_version(record.schema, where)
+            yield parts.shared(record)
 
 
 def _no_run(folder: Path) -> RunFolderError:
@@ -245,7 +321,12 @@ def _refuse_newer(content: bytes, where: str) -> None:
     except ValueError:
         return
     version = seen.get("schema") if isinstance(seen, dict) else None
-    if isinstance(version, int) and version > RECORD_SCHEMA:
+    if isinstance(version, int):
+        _refuse_version(version, where)
+
+
+def _refuse_version(version: int, where: str) -> None:
+    if version > RECORD_SCHEMA:
         raise RunFolderError(
             f"{where} has format version {version}; this sdbench reads up to {RECORD_SCHEMA}: "
             "install a newer one"

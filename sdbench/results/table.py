@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from sdbench.jsontypes import JsonValue, canonical_json
 from sdbench.knobs.registry import KNOBS
 from sdbench.results.fidelity import Fidelity
-from sdbench.results.figure import Figure
+from sdbench.results.figure import Figure, Origin
 from sdbench.results.memory_table import memory_cells, stage_peak_cells
 from sdbench.results.record import Record, Status
 from sdbench.results.store import Run
@@ -23,6 +23,13 @@ MISSING = "missing"
 RULED_OUT = "predicted-oom"
 """Stands for the status of a configuration that was not measured since it was predicted not to fit,
 as apart from others that were skipped."""
+
+DERIVED = "derived"
+"""Stands for the status of a configuration whose figures follow from those of measured ones."""
+
+INFERRED_OOM = "inferred-oom"
+"""Stands for the status of a configuration that was not measured since what needs no more memory
+ran out of it."""
 
 NO_RECORD = "planned, and not measured: the run was cut off or is still going on"
 
@@ -46,6 +53,29 @@ def latest_records(run: Run) -> dict[str, Record | None]:
     latest: dict[str, Record | None] = dict.fromkeys(run.info.planned_keys)
     latest.update(run.latest)
     return latest
+
+
+def latency_estimate(record: Record) -> Estimate | None:
+    """Seconds of one call: the median of the timed calls, or what was derived in its place."""
+    if record.is_derived and (derived := record.derived_latency) is not None:
+        return Estimate(derived.call_s, derived.low_s, derived.high_s, derived.confidence, 0)
+    samples = accepted_samples(record)
+    return median_estimate(samples) if samples else None
+
+
+def latency_origin(record: Record) -> Origin | None:
+    """Where the latency of a record comes from; None where it has none."""
+    if record.is_derived:
+        return Origin.DERIVED
+    return Origin.MEASURED if record.samples_s else None
+
+
+def p95_s(record: Record) -> float | None:
+    """95th percentile of a call in seconds; of a derived latency the upper end of its interval."""
+    if record.is_derived and (derived := record.derived_latency) is not None:
+        return derived.high_s
+    samples = accepted_samples(record)
+    return quantile(samples, P95) if samples else None
 
 
 def accepted_samples(record: Record) -> tuple[float, ...]:
@@ -93,9 +123,11 @@ def table(
             (`sdbench.analysis.planned.planned_knobs`); their cells are empty otherwise.
 
     Returns:
-        Columns: ``key``; one for each knob; ``status`` (``missing`` where there is no record) and
-        ``reason``; latencies in seconds, with the confidence that their interval really has, and in
-        ``confirmed_rounds`` the fresh rounds that they rest on (0 where it is the sweep); each
+        Columns: ``key``; one for each knob; ``status`` (``missing`` where there is no record,
+        ``derived`` and ``inferred-oom`` where the figures of others tell its own) and
+        ``reason``; latencies in seconds, with their origin and the confidence that their interval
+        really has, and in ``confirmed_rounds`` the fresh rounds that they rest on (0 where it is
+        the sweep); ``derived_from``, the measured configurations that a derived one rests on; each
         memory figure in bytes with its origin and, where it is not available, the reason; the
         predicted peak likewise, with the share by which it is above the measured one; what else the
         record tells of memory and energy (`sdbench.results.memory_table.memory_cells`); the
@@ -152,19 +184,21 @@ def _columns(rows: Sequence[Mapping[str, object]]) -> list[str]:
 
 def _measured(record: Record, confirmed_rounds: int = 0) -> dict[str, Any]:
     samples = accepted_samples(record)
-    estimate = median_estimate(samples) if samples else None
-    has_interval = estimate is not None and estimate.sample_count > 1
+    estimate, origin = latency_estimate(record), latency_origin(record)
+    has_interval = estimate is not None and estimate.has_interval
     images = record.images_per_call
     row: dict[str, Any] = {
-        "status": record.status.value,
+        "status": _status(record),
         "reason": record.reason,
         "latency_s": estimate.point if estimate else None,
+        "latency_origin": origin.value if origin else None,
         "latency_low_s": estimate.low if estimate and has_interval else None,
         "latency_high_s": estimate.high if estimate and has_interval else None,
         "latency_confidence": estimate.confidence if estimate and has_interval else None,
-        "latency_p95_s": quantile(samples, P95) if samples else None,
+        "latency_p95_s": p95_s(record),
         "latency_per_image_s": estimate.point / images if estimate and images else None,
         "samples": len(samples),
+        "derived_from": record.derived_latency.sources if record.derived_latency else None,
         "confirmed_rounds": confirmed_rounds,
         "stop_reason": record.stop_reason.value if record.stop_reason else None,
         "load_s": record.load_s,
@@ -189,6 +223,12 @@ def _measured(record: Record, confirmed_rounds: int = 0) -> dict[str, Any]:
     return row
 
 
+def _status(record: Record) -> str:
+    if record.is_derived:
+        return DERIVED
+    return INFERRED_OOM if record.is_inferred_oom else record.status.value
+
+
 def _fidelity(fidelity: Fidelity) -> dict[str, Any]:
     nearness, numerical = fidelity.against_reference, fidelity.numerical
     reference = fidelity.reference
@@ -211,7 +251,13 @@ def _fidelity(fidelity: Fidelity) -> dict[str, Any]:
 
 
 def stage_estimates(record: Record) -> dict[str, Estimate]:
-    """For each stage, the median of its seconds in one accepted call, with its interval."""
+    """For each stage, the median of its seconds in one accepted call, with its interval.
+
+    A derived stage has none.
+    """
+    if record.is_derived and record.derived_latency is not None:
+        stages_s = record.derived_latency.stages_s
+        return {stage: Estimate(one_s, one_s, one_s, 0.0, 1) for stage, one_s in stages_s.items()}
     return {
         stage: median_estimate(_accepted(record, samples))
         for stage, samples in record.stages_s.items()
@@ -220,7 +266,7 @@ def stage_estimates(record: Record) -> dict[str, Estimate]:
 
 
 def stage_medians(record: Record) -> dict[str, float]:
-    """For each stage, the median of its seconds in one accepted call."""
+    """For each stage, the median of its seconds in one accepted call, or what was derived."""
     return {stage: estimate.point for stage, estimate in stage_estimates(record).items()}
 
 

@@ -24,6 +24,7 @@ from typing import Protocol
 from sdbench.results.record import Record, Status
 from sdbench.results.rounds import Rounds
 from sdbench.results.store import Run, RunWriter, read_run
+from sdbench.run.budget import Budget
 from sdbench.run.controller import Controller, Progress
 from sdbench.run.plan import plan
 from sdbench.suite.configuration import Configuration
@@ -33,6 +34,9 @@ MOST_PASSES = 3
 
 Leaders = Callable[[Run], Sequence[str]]
 """Keys of the configurations that a run's recommendation rests on."""
+
+MeasuresFirst = Callable[[Run, Leaders], Run]
+"""Measures what of the leaders has no round yet, and reads the run again."""
 
 
 class ConfirmListener(Progress, Protocol):
@@ -56,6 +60,8 @@ def confirm(
     rounds: int,
     listener: ConfirmListener,
     repeated: int = 0,
+    budget: Budget | None = None,
+    measures_first: MeasuresFirst | None = None,
 ) -> None:
     """Measures the leaders again until all of them have their fresh rounds, or `MOST_PASSES`.
 
@@ -69,17 +75,31 @@ def confirm(
         rounds: Fresh rounds of each; 0 for none.
         listener: Told how it goes.
         repeated: Fresh rounds that every configuration got; they count among those of the leaders.
+        budget: The time that they may take; None for no end. A round is begun where all of it is
+            expected to fit: a part of one would not treat all alike.
+        measures_first: Where configurations may be derived alone: a leader among them is measured
+            in the sweep before it gets its fresh rounds.
 
     Raises:
         CannotStart: A worker died, and no other could be started in its place.
     """
     if not rounds:
         return
+    budget = budget or Budget()
     for _ in range(MOST_PASSES):
-        wanted = _wanted(read_run(writer.folder), leaders, rounds, repeated)
+        run = read_run(writer.folder)
+        if measures_first is not None:
+            run = measures_first(run, leaders)
+        wanted = _wanted(run, leaders, rounds, repeated)
         if not wanted:
             return
         for number in range(1, rounds + 1):
+            if not budget.allows(*_lacking(wanted, number)):
+                listener.note(
+                    f"no time is left for fresh round {number} of {rounds}: what is recommended "
+                    "was measured less often (--resume goes on)"
+                )
+                return
             wanted = _one_round(controller, writer, wanted, number, rounds, listener)
     if left := _wanted(read_run(writer.folder), leaders, rounds, repeated):
         listener.note(
@@ -100,6 +120,15 @@ def _wanted(run: Run, leaders: Leaders, rounds: int, repeated: int) -> dict[str,
     }
 
 
+def _lacking(wanted: Mapping[str, Rounds], number: int) -> list[Configuration]:
+    """Those that lack a fresh round."""
+    return [
+        Configuration(one.swept.knobs)
+        for one in wanted.values()
+        if number not in {fresh.round for fresh in one.fresh}
+    ]
+
+
 def _one_round(
     controller: Controller,
     writer: RunWriter,
@@ -109,11 +138,7 @@ def _one_round(
     listener: ConfirmListener,
 ) -> dict[str, Rounds]:
     """One round of those that lack it; returns all but those that failed in it."""
-    lacking = [
-        Configuration(one.swept.knobs)
-        for one in wanted.values()
-        if number not in {fresh.round for fresh in one.fresh}
-    ]
+    lacking = _lacking(wanted, number)
     if not lacking:
         return dict(wanted)
     failed = set()

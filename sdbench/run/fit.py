@@ -247,3 +247,7 @@ class _Collector:
     def again(self, count: int, number: int, rounds: int) -> None:
         """Hands on that a fresh round begins; a search asks for none."""
         self._listener.again(count, number, rounds)
+
+    def batch(self, why: str, count: int) -> None:
+        """Hands on that more come; a search measures all."""
+        self._listener.batch(why, count)

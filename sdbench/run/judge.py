@@ -74,8 +74,16 @@ class Judge:
             if record.fidelity.measured_with is not None:
                 self._judged[_picture_key(Configuration(record.knobs))] = (record.fidelity, ())
 
+    def draws_for(self, configuration: Configuration) -> bool:
+        """Whether something has to be drawn before a configuration is judged."""
+        is_judged = _picture_key(configuration) in self._judged
+        return not is_judged and self._absence(configuration) is None
+
     def prepare(self, configurations: Sequence[Configuration]) -> None:
-        """Draws every reference, and in fp32 what the configurations will be held against."""
+        """Draws every reference, and in fp32 what the configurations will be held against.
+
+        What was drawn for others before is not drawn again.
+        """
         if self._protocol is None:
             return
         unjudged = [
@@ -86,6 +94,8 @@ class Judge:
         ]
         contents = {configuration.content_key: configuration for configuration in unjudged}
         for key, configuration in contents.items():
+            if key in self._references:
+                continue
             try:
                 self._references[key] = self._reference(configuration, self._protocol)
             except _CANNOT_COMPARE as error:
@@ -98,7 +108,7 @@ class Judge:
         """The record with its fidelity, and remarks on it."""
         if (absence := self._absence(configuration)) is not None:
             return replace(record, fidelity=Fidelity.absent(absence))
-        if record.status not in (Status.OK, Status.UNSTABLE):
+        if record.status not in (Status.OK, Status.UNSTABLE) and not record.is_derived:
             return record
         key = _picture_key(configuration)
         if key not in self._judged:

@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 from sdbench.errors import SdbenchError
 from sdbench.jsontypes import canonical_json
+from sdbench.results.plan_file import EXHAUSTIVE, STAGED
 from sdbench.results.record import Record
 from sdbench.results.store import (
     LOGS_FOLDER,
@@ -19,11 +20,13 @@ from sdbench.results.store import (
     RunInfo,
     RunWriter,
     find_runs,
+    read_info,
     read_run,
     utc_now,
 )
+from sdbench.run.budget import Budget
 from sdbench.run.commit import commit_of, commit_of_tracked
-from sdbench.run.confirm import ConfirmListener, Leaders, confirm, repeat
+from sdbench.run.confirm import Leaders, confirm, repeat
 from sdbench.run.controller import Controller, Job, Progress
 from sdbench.run.drawings import Drawings
 from sdbench.run.forecast import Forecast, Predicts, forecast
@@ -32,13 +35,14 @@ from sdbench.run.launch import Launcher
 from sdbench.run.messages import Ready
 from sdbench.run.plan import plan
 from sdbench.run.predict_target import target_of
+from sdbench.run.staged import Plans, Site, StagedListener, StagedRun, Staging, is_measured
 from sdbench.run.worker_process import CannotStart
 from sdbench.suite.configuration import Configuration
 from sdbench.suite.errors import SuiteError
 from sdbench.suite.load import suite_from_json
 from sdbench.suite.model import Suite
 
-_MAY_CHANGE = ("gates", "max_configurations")
+MAY_CHANGE = ("gates", "hardware", "max_configurations")
 """What of a suite may change between a run and its resumption: it changes no measurement."""
 
 
@@ -59,6 +63,10 @@ class Order:
         resume: Whether to go on with the newest run of this suite.
         memory_limit_bytes: What a configuration may use of the device's memory, or None.
         rounds: Rounds of every configuration, the sweep's among them, each in a worker of its own.
+        plan: ``staged`` or ``exhaustive``, where the run may be a staged one; None for what the
+            run that it goes on with was, and otherwise ``staged``.
+        budget_s: Seconds that a staged run may take from its first drawing or round on, or None.
+        shard: Which part of the suite the configurations are, such as ``2/4``; None for all.
         command_line: What the user wrote, for reading; by default this process's arguments.
     """
 
@@ -70,6 +78,9 @@ class Order:
     resume: bool = False
     memory_limit_bytes: int | None = None
     rounds: int = 1
+    plan: str | None = None
+    budget_s: float | None = None
+    shard: str | None = None
     command_line: tuple[str, ...] = ()
 
     @property
@@ -78,7 +89,7 @@ class Order:
         return self.results / ".references"
 
 
-class RunListener(ConfirmListener, Protocol):
+class RunListener(StagedListener, Protocol):
     """Told how a run goes, and first of all what it is."""
 
     def begun(self, folder: Path, device: str, planned: int, done: int) -> None:
@@ -104,8 +115,12 @@ def run_suite(
     listener: RunListener,
     predictor: Predicts | None = None,
     leaders: Leaders | None = None,
+    staging: Staging | None = None,
 ) -> Outcome:
     """Measures what an order asks for, and then again what the recommendation rests on.
+
+    A run whose configurations all get several rounds is exhaustive. So is one of so few that little
+    could be left out, unless its time is limited: then the plan's order tells the most by its end.
 
     Fresh rounds of every configuration count among those of what the recommendation rests on: that
     gets as many as the larger of the two numbers says.
@@ -117,6 +132,7 @@ def run_suite(
         predictor: Predicts what needs how much memory, for the order and to leave out what does
             not fit; None where all is to be measured.
         leaders: Says what the recommendation rests on; None where nothing is measured again.
+        staging: What makes a run a staged one; None where all is measured.
 
     Raises:
         CannotStart: No worker could start, for example since the device is not there.
@@ -137,8 +153,11 @@ def run_suite(
                 _require_same_fingerprint(earlier, ready)
             expected = _forecast(order, predictor, asked, ready, listener)
             planned = expected.ordered(planned)
+            able = _able(planned, earlier, latest, expected)
+            rounds = max(order.rounds, earlier.info.planned_rounds if earlier else 1)
+            staged, why_not = _staged_plan(order, staging, able, earlier, rounds)
             if earlier is None:
-                writer = create_run(order, planned, ready)
+                writer = create_run(order, planned, ready, STAGED if staged else EXHAUSTIVE)
             else:
                 writer = RunWriter.resume(earlier.folder)
             controller.logs_folder = move_logs(logs, writer.folder)
@@ -148,30 +167,52 @@ def run_suite(
                 if not _stays_ruled_out(latest.get(item.key), expected)
             ]
             listener.begun(writer.folder, ready.device, len(planned), len(planned) - len(missing))
+            if why_not is not None and missing:
+                listener.note(why_not)
             stopped = None
+            sweep = None
             with writer:
                 drawings, judge = judge_for(order, controller, writer.folder, listener)
+                budget = Budget(order.budget_s, staging.clock) if staging else Budget()
+                site = Site(
+                    controller=controller,
+                    writer=writer,
+                    judge=judge,
+                    complete=lambda item, record: judge.complete(item, expected.added(record)),
+                    listener=listener,
+                    budget=budget,
+                )
                 try:
                     judge.remember(latest.values())
                     fitting = _without_ruled_out(missing, expected, judge, writer, listener)
-                    judge.prepare(fitting)
-                    controller.measure(
-                        fitting,
-                        writer,
-                        listener,
-                        lambda item, record: judge.complete(item, expected.added(record)),
-                    )
-                    fresh = max(order.rounds, earlier.info.planned_rounds if earlier else 1) - 1
-                    repeat(controller, writer, fresh, listener)
+                    budget.begin()
+                    if staged is not None and staging is not None:
+                        notes = earlier.plan_notes if earlier else None
+                        sweep = StagedRun(staged, staging, site, able, _sweep_of(earlier), notes)
+                        sweep.run()
+                    else:
+                        judge.prepare(fitting)
+                        controller.measure(fitting, writer, listener, site.complete)
+                        repeat(controller, writer, rounds - 1, listener)
                     if leaders is not None:
-                        most = max(fresh, order.suite.measure.confirm_rounds)
-                        confirm(controller, writer, leaders, most, listener, fresh)
+                        confirm(
+                            controller,
+                            writer,
+                            leaders,
+                            max(rounds - 1, order.suite.measure.confirm_rounds),
+                            listener,
+                            rounds - 1,
+                            budget,
+                            sweep.measured_leaders if sweep else None,
+                        )
                 except KeyboardInterrupt:
                     stopped = "interrupted"
                 except CannotStart as error:
                     stopped = str(error)
                 finally:
                     drawings.clear()
+                    if sweep is not None:
+                        sweep.write_notes()
             return Outcome(writer.folder, stopped)
     finally:
         shutil.rmtree(logs, ignore_errors=True)
@@ -201,8 +242,8 @@ def judge_for(
 
 
 def _is_open(record: Record | None) -> bool:
-    """Whether a configuration may need a round: a prediction is no measurement, and may change."""
-    return record is None or record.is_ruled_out or not record.is_answer
+    """Whether a configuration may need a round: what is predicted or derived was not measured."""
+    return record is None or not is_measured(record)
 
 
 def _stays_ruled_out(record: Record | None, expected: Forecast) -> bool:
@@ -210,6 +251,52 @@ def _stays_ruled_out(record: Record | None, expected: Forecast) -> bool:
     if record is None or not record.is_ruled_out or not expected.is_made:
         return False
     return expected.rules_out(record.key) is not False
+
+
+def _able(
+    planned: Sequence[Configuration],
+    earlier: Run | None,
+    latest: Mapping[str, Record],
+    expected: Forecast,
+) -> list[Configuration]:
+    """Those that are not ruled out, in the order of the run that goes on."""
+    first = earlier.info.planned_keys if earlier else ()
+    positions = {key: position for position, key in enumerate(first)}
+    return sorted(
+        (
+            one
+            for one in planned
+            if not expected.rules_out(one.key)
+            and not _stays_ruled_out(latest.get(one.key), expected)
+        ),
+        key=lambda one: positions.get(one.key, len(positions)),
+    )
+
+
+def _staged_plan(
+    order: Order,
+    staging: Staging | None,
+    configurations: Sequence[Configuration],
+    earlier: Run | None,
+    rounds: int,
+) -> tuple[Plans | None, str | None]:
+    """The plan of a staged run, or None of one that measures all; and why, where that is news."""
+    name = order.plan or (earlier.info.plan if earlier else STAGED)
+    is_limited = order.budget_s is not None
+    if staging is None or rounds > 1 or (name != STAGED and not is_limited):
+        return None, None
+    staged = staging.planner(configurations)
+    if staged.is_worthwhile or is_limited:
+        return staged, None
+    if staged.first >= len(configurations):
+        return None, None
+    return None, f"all are measured: {staged.first} would have to be, to derive the others"
+
+
+def _sweep_of(run: Run | None) -> dict[str, Record]:
+    """What a run has of each configuration: its sweep, or what failed since."""
+    found = run.rounds if run else {}
+    return {key: one.settled if _is_open(one.settled) else one.swept for key, one in found.items()}
 
 
 def _forecast(
@@ -251,11 +338,19 @@ def _workers_of(run: Run | None) -> int:
     return max((int(number) for number in numbers if number.isdigit()), default=0)
 
 
-def create_run(order: Order, planned: Sequence[Configuration], ready: Ready) -> RunWriter:
+def create_run(
+    order: Order, planned: Sequence[Configuration], ready: Ready, plan_name: str = EXHAUSTIVE
+) -> RunWriter:
     """Starts a run in a folder of its own, named by the time and the device."""
     started_at = utc_now()
-    folder = free_folder(order.results / order.suite.name, started_at, ready.slug)
-    return RunWriter.create(folder, run_info(order, planned, ready, started_at))
+    part = f"-shard{order.shard.replace('/', 'of')}" if order.shard else ""
+    info = run_info(order, planned, ready, started_at, plan_name)
+    while True:
+        folder = free_folder(order.results / order.suite.name, started_at, ready.slug + part)
+        try:
+            return RunWriter.create(folder, info)
+        except FileExistsError:  # another command line was faster, as that of another device
+            continue
 
 
 def free_folder(parent: Path, started_at: str, slug: str) -> Path:
@@ -270,7 +365,11 @@ def free_folder(parent: Path, started_at: str, slug: str) -> Path:
 
 
 def run_info(
-    order: Order, planned: Sequence[Configuration], ready: Ready, started_at: str
+    order: Order,
+    planned: Sequence[Configuration],
+    ready: Ready,
+    started_at: str,
+    plan_name: str = EXHAUSTIVE,
 ) -> RunInfo:
     """What holds for all records of a run."""
     return RunInfo(
@@ -287,6 +386,9 @@ def run_info(
         started_at=started_at,
         planned_keys=tuple(configuration.key for configuration in planned),
         planned_rounds=order.rounds,
+        plan=plan_name,
+        budget_s=order.budget_s,
+        shard=order.shard,
     )
 
 
@@ -302,15 +404,21 @@ def move_logs(logs: Path, folder: Path) -> Path:
     return target
 
 
+def newest_run(results: Path, suite_name: str, shard: str | None) -> Path | None:
+    """Folder of the newest run of a suite, or of one of its shards; None where there is none."""
+    folders = reversed(find_runs(results, suite_name))
+    return next((folder for folder in folders if read_info(folder).shard == shard), None)
+
+
 def _run_to_resume(order: Order) -> Run | None:
-    folders = find_runs(order.results, order.suite.name)
-    if not folders:
+    folder = newest_run(order.results, order.suite.name, order.shard)
+    if folder is None:
         return None
-    run = read_run(folders[-1])
+    run = read_run(folder)
     differing = [
         name
-        for name in _differences(_as_of_now(run.info.suite), order.suite.to_json())
-        if name not in _MAY_CHANGE
+        for name in differences(as_of_now(run.info.suite), order.suite.to_json())
+        if name not in MAY_CHANGE
     ]
     if differing:
         raise CannotResume(
@@ -320,7 +428,7 @@ def _run_to_resume(order: Order) -> Run | None:
     return run
 
 
-def _as_of_now(stored: Mapping[str, Any]) -> Mapping[str, Any]:
+def as_of_now(stored: Mapping[str, Any]) -> Mapping[str, Any]:
     """A stored suite with the present defaults in place of keys that were unknown in its time."""
     try:
         return suite_from_json(stored).to_json()
@@ -329,7 +437,7 @@ def _as_of_now(stored: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _require_same_fingerprint(run: Run, ready: Ready) -> None:
-    differing = _differences(run.info.fingerprint, ready.fingerprint)
+    differing = differences(run.info.fingerprint, ready.fingerprint)
     if differing:
         raise CannotResume(
             f"{run.folder} was measured under other conditions ({', '.join(differing)} differ): "
@@ -337,7 +445,7 @@ def _require_same_fingerprint(run: Run, ready: Ready) -> None:
         )
 
 
-def _differences(old: Mapping[str, object], new: Mapping[str, object]) -> list[str]:
+def differences(old: Mapping[str, object], new: Mapping[str, object]) -> list[str]:
     """Names whose values differ, compared as JSON."""
     return [
         name

@@ -37,6 +37,7 @@ TOP_LEVEL_KEYS = (
     "name",
     "pipeline",
     "task",
+    "hardware",
     "inputs",
     "fixed",
     "axes",

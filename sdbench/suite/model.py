@@ -32,6 +32,7 @@ DEFAULT_MAX_CONFIGURATIONS = 10_000
 
 
 _SomeTexts = Annotated[tuple[str, ...], Field(min_length=1)]
+_Kinds = tuple[Annotated[str, Field(min_length=1)], ...]
 
 
 def _one_or_more(raw: Any) -> Any:
@@ -219,6 +220,8 @@ class Suite:
         objective: What a recommendation minimises.
         gates: Which changes from one build to the next fail a job.
         max_configurations: A suite that stands for more configurations is refused.
+        hardware: Kinds of GPU that a cluster is to measure it on, each once; all kinds that the
+            cluster has where none is named. A run on one device pays it no attention.
         folder: What relative paths in it are relative to, absolute; None where that is not known,
             as for a stored suite. It is of one machine, and no part of what the suite is: neither
             compared nor dumped.
@@ -251,6 +254,14 @@ class Suite:
     max_configurations: Annotated[
         Count, Field(ge=1, description="Refuse to expand to more configurations than this.")
     ] = DEFAULT_MAX_CONFIGURATIONS
+    hardware: Annotated[
+        _Kinds,
+        BeforeValidator(_one_or_more, json_schema_input_type=str | _Kinds),
+        Field(
+            description="Kinds of GPU that a cluster is to measure it on (`sdbench run --ray`), "
+            "such as T4, L4 or A100-80GB; by default all that the cluster has."
+        ),
+    ] = ()
     folder: Annotated[Path | None, Field(exclude=True)] = field(default=None, compare=False)
 
     def to_json(self) -> dict[str, Any]:

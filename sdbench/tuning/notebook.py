@@ -8,9 +8,14 @@ from markupsafe import Markup
 
 from sdbench.analysis.advice import Advice, Choice, p95_text
 from sdbench.analysis.measurement import Measurement
-from sdbench.analysis.wording import estimate_text, memory_word, score_text, settings
+from sdbench.analysis.wording import (
+    latency_text,
+    memory_text,
+    memory_word,
+    score_text,
+    settings,
+)
 from sdbench.report.text import MOST_TIES_LISTED
-from sdbench.units import format_bytes
 
 _CARD = (
     "border:1px solid rgba(128,128,128,.4);border-radius:8px;padding:.8em 1em;max-width:60em;"
@@ -86,11 +91,11 @@ def _fidelity(m: Measurement) -> str:
 
 
 def _cells(advice: Advice, role: str, m: Measurement) -> tuple[str, ...]:
-    peak = f"{format_bytes(m.peak_memory_bytes)} {memory_word(m)}".strip()
+    peak = f"{memory_text(m)} {memory_word(m)}".strip()
     return (
         role,
         settings(m.knobs, advice.names),
-        estimate_text(m.latency_per_image) if m.latency_per_image else m.status_word,
+        latency_text(m) if m.latency_per_image else m.status_word,
         p95_text(m),
         peak,
         _fidelity(m),

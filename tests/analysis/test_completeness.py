@@ -1,8 +1,9 @@
 from pathlib import Path
 
-from factories import PIPELINE, info, record
+from factories import PIPELINE, derived, inferred_oom, info, record, run
 
 from sdbench.analysis.completeness import completeness
+from sdbench.results.plan_file import PlanNotes, write_plan_notes
 from sdbench.results.record import Status
 from sdbench.results.store import RunWriter, read_run
 from sdbench.suite.model import Suite
@@ -36,3 +37,37 @@ def test_fresh_rounds_are_counted_and_what_fails_in_them_is_no_success(tmp_path:
     state = completeness(read_run(tmp_path / "run"))
     assert state.summary == "2 configurations: 1 ok, 1 error; 1 measured again"
     assert not state.is_complete
+
+
+def test_a_budget_that_ended_a_run_is_an_answer(tmp_path: Path) -> None:
+    done = record(steps=4)
+    with RunWriter.create(tmp_path / "run", info(SUITE, [done.key, "another"])) as writer:
+        writer.append(done)
+    write_plan_notes(tmp_path / "run", PlanNotes(stopped_by_budget=True))
+    state = completeness(read_run(tmp_path / "run"))
+    assert state.summary == "2 configurations: 1 ok, 1 not reached in the time given"
+    assert state.is_complete
+
+
+def test_a_budget_within_which_nothing_was_timed_is_none(tmp_path: Path) -> None:
+    with RunWriter.create(tmp_path / "run", info(SUITE, ["one", "another"])):
+        pass
+    write_plan_notes(tmp_path / "run", PlanNotes(stopped_by_budget=True))
+    assert not completeness(read_run(tmp_path / "run")).is_complete
+
+
+def test_what_follows_from_measured_ones_is_an_answer(tmp_path: Path) -> None:
+    found = run(
+        tmp_path,
+        [
+            record(steps=4),
+            derived(steps=8),
+            derived(steps=9),
+            record(status=Status.OOM, batch_size=4),
+            inferred_oom(batch_size=8),
+        ],
+    )
+    state = completeness(found)
+    assert state.summary == ("5 configurations: 1 ok, 1 oom, 2 derived, 1 inferred out of memory")
+    assert (state.derived, state.inferred) == (2, 1)
+    assert state.is_complete

@@ -1,5 +1,5 @@
 import pytest
-from factories import NOT_COMPARABLE, around, fidelity, record
+from factories import NOT_COMPARABLE, around, fidelity, inferred_oom, record
 
 from sdbench.analysis.feasibility import (
     Excess,
@@ -210,3 +210,10 @@ def test_the_memory_that_a_run_was_let_use_is_a_limit_too() -> None:
     assert limits_text(ALL, 2 << 30).startswith(
         "within 600 MiB, within the run's memory limit of 2 GiB, p95"
     )
+
+
+def test_what_is_inferred_to_run_out_of_memory_does_not_fit():
+    m = measurement_of(inferred_oom(batch_size=8))
+    assert does_not_fit(m, Limits())
+    assert obstacle(m, Limits()) == "inferred out of memory"
+    assert why_not(m, Limits()) == "what needs no more memory ran out of it"

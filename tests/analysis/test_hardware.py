@@ -1,5 +1,5 @@
 import pytest
-from factories import record
+from factories import derived, record
 from hardware_runs import run_on, sweep
 
 from sdbench.analysis.hardware import NothingInCommon, compare_hardware
@@ -74,3 +74,15 @@ def test_runs_without_a_configuration_in_common_are_refused(tmp_path):
     other = run_on(tmp_path, "other", [record(steps=2)])
     with pytest.raises(NothingInCommon, match="one has 1 of suite test; other has 1"):
         compare_hardware([one, other])
+
+
+def test_what_was_derived_is_in_no_ratio(tmp_path):
+    first = run_on(tmp_path, "first", sweep(1.0))
+    second = run_on(tmp_path, "second", [*sweep(0.5, batches=(1, 2)), derived(2.0, batch_size=4)])
+    comparison = compare_hardware([first, second])
+    assert comparison.over_all.count == 2
+    last = comparison.rows[2].sides
+    assert last.measured[1].status_word == "derived"
+    assert (last.images_per_h[1], last.ratios[1]) == (None, None)
+    (family,) = comparison.families
+    assert family.saturations[1].at.batch_size <= 2

@@ -4,7 +4,7 @@ import math
 import random
 
 import pytest
-from factories import fidelity, record
+from factories import derived, fidelity, record
 from histories import calls, run_of, runs_of
 
 from sdbench.analysis.history import HistoryError, TooFewRuns, history
@@ -222,3 +222,15 @@ def test_configurations_of_the_last_run_come_first():
     old, new = record(steps=4), record(steps=9)
     found = history([run_of(0, [old]), run_of(1, [new, record(steps=2)])])
     assert [series.name for series in found.series] == ["9 steps", "2 steps", "4 steps"]
+
+
+def test_what_was_derived_is_no_point():
+    runs = [
+        run_of(0, [record(steps=4), record(steps=8)]),
+        run_of(1, [record(steps=4), derived(steps=8)]),
+        run_of(2, [record(steps=4), record(steps=8)]),
+    ]
+    four, eight = history(runs).series
+    assert all(four.points)
+    assert [point is None for point in eight.points] == [False, True, False]
+    assert not eight.turns

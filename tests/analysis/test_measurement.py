@@ -1,7 +1,9 @@
-from factories import NOT_COMPARABLE, around, fidelity, record, run
+import pytest
+from factories import NOT_COMPARABLE, around, derived, fidelity, inferred_oom, record, run
 
 from sdbench.analysis.measurement import measurement_of, measurements
 from sdbench.results.fidelity import Fidelity
+from sdbench.results.figure import Origin
 from sdbench.results.record import Status
 from sdbench.units import MIB
 
@@ -57,3 +59,29 @@ def test_latency_is_that_of_fresh_rounds_where_there_are_any(tmp_path):
     assert m.latency is not None
     assert m.swept_latency is not None
     assert (m.latency.point, m.swept_latency.point, m.confirmed_rounds) == (2.0, 1.0, 1)
+
+
+def test_a_derived_latency_ranks_with_its_interval_and_says_where_it_comes_from():
+    m = measurement_of(derived(2.0, spread=0.1, sources=3, batch_size=2))
+    assert (m.status, m.status_word, m.is_timed) == (Status.OK, "derived", True)
+    assert m.latency_origin is Origin.DERIVED
+    assert (m.is_derived, m.source_count) == (True, 3)
+    assert m.latency_per_image.point == pytest.approx(1.0)
+    assert (m.latency.low, m.latency.high, m.latency.sample_count) == pytest.approx((1.8, 2.2, 0))
+    assert m.latency.has_interval
+    assert m.p95_s == pytest.approx(2.2)
+    assert m.peak_memory_origin is Origin.DERIVED
+    assert m.reason == (
+        "derived from 3 measured configurations: the terms of others with the same settings"
+    )
+
+
+def test_what_is_inferred_to_run_out_of_memory_has_run_out():
+    m = measurement_of(inferred_oom(batch_size=8))
+    assert (m.status, m.status_word, m.is_timed) == (Status.OOM, "inferred-oom", False)
+    assert m.latency_origin is None
+
+
+def test_a_measured_latency_says_so():
+    m = measurement_of(record())
+    assert (m.latency_origin, m.is_derived, m.source_count) == (Origin.MEASURED, False, None)

@@ -248,3 +248,25 @@ def test_of_a_long_map_knobs_without_a_difference_share_cells() -> None:
     assert len(found.rows) == 8
     assert told(cell(found, vae_slicing="off")) == {2: (True, "measured"), 4: (False, "measured")}
     assert told(cell(found, vae_slicing="on")) == {2: (True, "measured"), 4: (True, "measured")}
+
+
+def test_what_follows_from_others_is_told_apart() -> None:
+    found = mapped(
+        ran(batch_size=1, guidance_scale=5.0),
+        measurement_of(factories.derived(batch_size=1, guidance_scale=7.5)),
+        measurement_of(factories.derived(batch_size=2, guidance_scale=7.5)),
+        measurement_of(factories.inferred_oom(batch_size=4, guidance_scale=7.5)),
+    )
+    assert told(cell(found, guidance_scale=5.0))[1] == (True, "measured")
+    others = cell(found, guidance_scale=7.5)
+    assert told(others) == {1: (True, "derived"), 2: (True, "derived"), 4: (False, "inferred")}
+    assert others.trials[2].evidence is None
+
+
+def test_what_was_measured_goes_before_what_was_derived() -> None:
+    found = mapped(
+        ran(batch_size=1, steps=5),
+        measurement_of(factories.derived(batch_size=1, steps=9, allocated_mib=5000)),
+        ran_out(batch_size=2),
+    )
+    assert told(cell(found)) == {1: (True, "measured"), 2: (False, "measured")}

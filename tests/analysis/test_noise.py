@@ -8,7 +8,7 @@ from pathlib import Path
 from statistics import stdev
 
 import pytest
-from factories import around, record, run
+from factories import around, derived, record, run
 
 from sdbench.analysis.noise import (
     CONFIRMED_ONE,
@@ -143,3 +143,9 @@ def test_what_is_not_known_says_why(tmp_path: Path) -> None:
     assert (found.accompanied, found.accompanied_reason) == (None, NO_DRIVER)
     assert (found.within_ratio, found.within_reason) == (None, NOTHING_TIMED)
     assert (found.median_half_width, found.smallest_ratio) == (None, None)
+
+
+def test_derived_latencies_take_no_part(tmp_path):
+    records = [record(steps=4, samples_s=around(1.0, 0.02)), derived(steps=8, spread=0.5)]
+    found = noise(run(tmp_path, records))
+    assert list(found.half_widths) == [records[0].key]

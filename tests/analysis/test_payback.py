@@ -1,5 +1,5 @@
 import pytest
-from factories import around, record
+from factories import around, derived, record
 
 from sdbench.analysis.measurement import Measurement, measurement_of
 from sdbench.analysis.payback import (
@@ -98,3 +98,9 @@ def test_what_compiles_is_paired_with_the_same_without():
     plain, compiled = measured(2.0), measured(1.0, compile="default")
     faster, alone = measured(0.5, compile="max-autotune"), measured(1.0, compile="default", steps=9)
     assert compiled_pairs([plain, compiled, faster, alone]) == [(faster, plain), (compiled, plain)]
+
+
+def test_of_what_is_derived_no_start_is_known():
+    plain = measurement_of(derived(2.0))
+    assert startup(plain, {}) is None
+    assert compiled_pairs([plain, measured(1.0, compile="default")]) == []

@@ -44,3 +44,9 @@ def test_only_an_interval_of_more_than_one_sample_tells_a_ratio_from_1():
     assert is_told_from_one(estimate(1.2, 1.1))
     assert not is_told_from_one(estimate(1.05, 1.1))
     assert not is_told_from_one(estimate(1.2, 1.0, count=1))
+
+
+def test_a_single_sample_beside_a_derived_value_leaves_no_interval():
+    derived, single = Estimate(1.0, 0.9, 1.1, 0.95, 0), Estimate(2.0, 2.0, 2.0, 0.0, 1)
+    assert not ratio(single, derived).has_interval
+    assert ratio(derived, derived).has_interval

@@ -2,13 +2,15 @@ import json
 from collections.abc import Sequence
 from dataclasses import replace
 
-from factories import around, record
+import pytest
+from factories import around, derived, record, run
 
 from sdbench.analysis import feasibility
 from sdbench.analysis.advice import Advice
 from sdbench.analysis.feasibility import Excess, excesses
 from sdbench.analysis.measurement import Measurement, measurement_of
-from sdbench.analysis.recommend import recommend
+from sdbench.analysis.reasons import derivation
+from sdbench.analysis.recommend import recommend, recommend_for_run
 from sdbench.results.record import Record, Status
 from sdbench.suite.model import Limits, Metric, Objective
 from sdbench.units import MIB
@@ -288,6 +290,24 @@ def test_what_was_not_measured_again_says_so_where_others_were():
     assert "fresh rounds" not in advise(record()).best.reason
 
 
+def test_a_derived_one_wins_no_tie_by_memory():
+    """It is as fast as the fastest by its interval, which is of another kind."""
+    measured = record(scheduler="euler", samples_s=around(1.0), allocated_mib=300)
+    told = derived(1.01, scheduler="ddim", allocated_mib=200)
+    best = advise(measured, told).best
+    assert best.chosen == measurement_of(measured)
+    assert best.ties == (measurement_of(told),)
+    assert "none measured as fast allocates less memory" in best.reason
+
+
+def test_a_derived_one_is_chosen_where_it_is_the_fastest():
+    measured = record(scheduler="euler", samples_s=around(1.0), allocated_mib=100)
+    told = derived(0.98, scheduler="ddim", allocated_mib=200)
+    best = advise(measured, told).best
+    assert best.chosen == measurement_of(told)
+    assert "only measured ones win ties by memory or fidelity" in best.reason
+
+
 def test_memory_can_be_the_objective():
     small = record(dtype="bf16", samples_s=around(5.0), rss_mib=500)
     fast = record(dtype="fp32", samples_s=around(1.0), rss_mib=900)
@@ -364,3 +384,31 @@ def test_each_configuration_is_judged_a_few_times_only(monkeypatch):
     limits = Limits(memory_bytes=20 * MIB, latency_s=3.0, batch_size=4)
     assert advise(*records, limits=limits).best.chosen is not None
     assert judged <= 4 * len(records)
+
+
+def test_a_derived_choice_says_so_with_its_interval(tmp_path):
+    advice = recommend_for_run(
+        run(tmp_path, [record(samples_s=around(2.0)), derived(1.0, sources=5, dtype="bf16")])
+    )
+    assert advice.best.chosen.is_derived
+    assert advice.figures.startswith(
+        "1.00 s an image, derived (970 ms to 1.03 s; p95 of a call taken as 1.03 s), 200 MiB "
+        "allocated (derived), 900 MiB resident in the process (derived)"
+    )
+    assert "Its latency is derived, not measured." in advice.best.reason
+    told = advice.to_json()["recommendation"]
+    assert (told["latency_origin"], told["derived_from"]) == ("derived", 5)
+    assert (told["peak_memory_origin"], told["peak_allocated_origin"]) == ("derived", "derived")
+    assert told["latency_s"]["low"] == pytest.approx(0.97)
+    assert told["latency_s"]["samples"] == 0
+    assert derivation(advice.best.chosen) == (
+        "It was not measured: its latency is derived from 5 measured configurations, and a "
+        "measurement of it should lie within 970 ms to 1.03 s an image. To confirm it, measure the "
+        "suite that --format suite prints, or all with --plan exhaustive."
+    )
+
+
+def test_a_measured_figure_carries_its_origin_too(tmp_path):
+    told = recommend_for_run(run(tmp_path, [record()])).to_json()["recommendation"]
+    assert (told["latency_origin"], told["derived_from"]) == ("measured", None)
+    assert told["peak_memory_origin"] == "measured"

@@ -7,10 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from factories import around, fidelity, record, run
+from factories import around, derived, fidelity, record, run
 
 from sdbench.analysis import recommend as rules
 from sdbench.analysis.advice import ADVICE_SCHEMA
+from sdbench.analysis.how_measured import how_measured
+from sdbench.analysis.measurement import measurements
 from sdbench.analysis.recommend import recommend_for_run
 from sdbench.analysis.relaxing import SAME_RELAXATION_RATIO, SMALLEST_GAIN
 from sdbench.suite.model import HEADROOM_RATIO, Limits
@@ -58,7 +60,8 @@ EVIDENCE = "Of `recommendation`, `ties`, `default` and `nearest_miss`:"
 
 
 def test_the_fields_of_the_answer(answer: dict[str, Any]) -> None:
-    assert fields("### The answer") == set(answer)
+    # The command adds how the run came to its figures.
+    assert fields("### The answer") == {*answer, "how_measured"}
     assert f"## The JSON form, version {ADVICE_SCHEMA}\n" in PAGE
     assert fields("### `limits`") == set(answer["limits"])
 
@@ -91,6 +94,13 @@ def test_the_parts_that_are_told_in_a_line(answer: dict[str, Any], miss: dict[st
 def test_the_fields_of_what_relaxing_buys(answer: dict[str, Any]) -> None:
     assert answer["relaxing"]
     assert fields("### `relaxing`") == set(answer["relaxing"][0])
+
+
+def test_the_fields_of_how_it_was_measured(tmp_path: Path) -> None:
+    found = run(tmp_path, [record(steps=10), derived(steps=20)])
+    how = how_measured(found, measurements(found), recommend_for_run(found))
+    assert how is not None
+    assert fields("### `how_measured`") == set(how.to_json())
 
 
 def test_the_constants() -> None:

@@ -8,6 +8,7 @@ import pytest
 from sdbench.analysis.measurement import Measurement, measurement_of
 from sdbench.analysis.remedies import LOADING, Change, Shortage, shortages
 from sdbench.knobs.registry import varying_knobs
+from sdbench.results.figure import Origin
 from sdbench.results.out_of_memory import OutOfMemory
 from sdbench.results.prediction import Fit
 from sdbench.results.record import Status
@@ -132,7 +133,7 @@ def test_what_was_predicted_not_to_fit_is_a_group_of_its_own() -> None:
     fields = {"predicted_fit": Fit.DOES_NOT_FIT}
     ruled_out = measurement_of(factories.record(status=Status.SKIPPED, fields=fields, batch_size=8))
     told = found(ruled_out, ran(batch_size=1))
-    assert [one.is_predicted for one in told] == [True]
+    assert [one.origin for one in told] == [Origin.PREDICTED]
     assert changes(told[0]) == [("batch_size", None, 1)]
 
 
@@ -155,3 +156,13 @@ def test_schedulers_with_options_are_told_apart() -> None:
         ran(scheduler=one, batch_size=2),
     )
     assert changes(shortage) == [("batch_size", None, 1)]
+
+
+def test_what_was_inferred_not_to_fit_is_a_group_of_its_own() -> None:
+    told = found(
+        ran_out(stage=None, batch_size=2),
+        measurement_of(factories.inferred_oom(batch_size=4)),
+        ran(batch_size=1),
+    )
+    assert [one.origin for one in told] == [Origin.MEASURED, Origin.INFERRED]
+    assert [m.batch_size for m in told[1].members] == [4]

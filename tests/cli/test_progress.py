@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import errno
 import io
+import re
 import sys
 from pathlib import Path
 
@@ -42,6 +43,41 @@ def test_fresh_rounds_are_announced_and_counted_by_themselves(
     lines = capsys.readouterr().out.splitlines()
     assert lines[2] == "measuring again: 1 configuration, fresh round 1 of 2"
     assert lines[3].startswith("[1/1] ok ")
+
+
+def test_a_batch_says_why_and_its_configurations_are_counted_on(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    progress = PlainProgress(CONFIGURATIONS)
+    progress.begun(Path("results/x"), "CPU", planned=200, done=5)
+    progress.batch("they tell the others", 2)
+    progress.finished(CONFIGURATIONS[0], factories.record(steps=2))
+    progress.finished(CONFIGURATIONS[1], factories.record(steps=4))
+    progress.batch("one was not explained", 4)
+    progress.finished(CONFIGURATIONS[0], factories.record(steps=2))
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split(" ok")[0] for line in lines[2:]] == [
+        "next 2: they tell the others",
+        "[6/7]",
+        "[7/7]",
+        "next 4: one was not explained",
+        "[ 8/11]",
+    ]
+
+
+def test_what_was_not_measured_is_counted_and_has_no_line(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    progress = PlainProgress(CONFIGURATIONS)
+    progress.begun(Path("results/x"), "CPU", planned=2, done=0)
+    told = factories.record(
+        status=Status.SKIPPED, steps=2, fields={"inferred_oom_key": "of another"}
+    )
+    progress.finished(CONFIGURATIONS[0], told)
+    progress.finished(CONFIGURATIONS[1], factories.record(steps=4))
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 3
+    assert lines[2].startswith("[2/2] ok ")
 
 
 def test_a_line_of_a_failure_says_why(capsys: pytest.CaptureFixture[str]) -> None:
@@ -96,6 +132,7 @@ def test_a_sweep_outlives_its_output(
         progress.begun(Path("results/x"), "CPU", planned=2, done=0)
         attempts = output.attempts
         progress.phase(CONFIGURATIONS[0], "timing")
+        progress.batch("they tell the others", 2)
         progress.again(2, number=1, rounds=1)
         progress.finished(CONFIGURATIONS[0], factories.record(steps=2))
         assert output.attempts == attempts > 0
@@ -114,6 +151,26 @@ def test_a_sweep_outlives_a_character_that_the_terminal_cannot_show(
 def test_what_ends_a_sweep_is_not_muted() -> None:
     with pytest.raises(OSError, match="the disk is full"), progress_for(CONFIGURATIONS):
         raise OSError(errno.ENOSPC, "the disk is full")
+
+
+def test_on_a_narrow_terminal_a_batch_is_read_in_whole_words_and_its_bar_grows() -> None:
+    terminal = io.StringIO()
+    console = Console(file=terminal, force_terminal=True, width=40, color_system=None)
+    why = "scheduler heun, dtype fp16 took +5.1% of what others tell: measured closer"
+    with Progress(console=console, auto_refresh=False, transient=True) as bar:
+        progress = TerminalProgress(CONFIGURATIONS, bar)
+        progress.begun(Path("results/x"), "CPU", planned=500, done=0)
+        progress.batch("they tell the others", 8)
+        assert (bar.tasks[0].total, bar.tasks[0].completed) == (8, 0)
+        progress.finished(CONFIGURATIONS[0], factories.record(steps=2))
+        progress.batch(why, 3)
+        assert (bar.tasks[0].total, bar.tasks[0].completed) == (4, 1)
+    written = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", terminal.getvalue())
+    lines = [line.strip() for line in written.splitlines()]
+    first = next(at for at, line in enumerate(lines) if "next 3: scheduler heun" in line)
+    told = " ".join(lines[first : first + 3])
+    assert all(len(line) <= 40 for line in lines[first + 1 : first + 3])
+    assert why in told
 
 
 def test_a_terminal_gets_the_same_lines_above_a_bar_that_is_drawn_on_events_only() -> None:

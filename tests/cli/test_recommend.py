@@ -179,3 +179,24 @@ def test_a_fidelity_limit_is_held_against_the_worst_picture(call: Call, tmp_path
     _, output, _ = call("recommend", "drawn", "--min-fidelity", "0.9")
     assert "  20 steps\n" in output
     assert "  fidelity 0.85: 2.0 times as fast (10 steps)" in output
+
+
+def test_the_json_says_how_a_staged_run_came_to_its_figures(call: Call, tmp_path: Path) -> None:
+    told = json.loads(call("recommend", "results", "--json")[1])
+    assert told["how_measured"] is None
+    (tmp_path / "staged").mkdir()
+    records = [SINGLE, factories.derived(2.0, steps=2, batch_size=8)]
+    factories.run(tmp_path / "staged", records, suite=SUITE, plan="staged")
+    told = json.loads(call("recommend", "staged/run", "--json")[1])
+    assert told["recommendation"]["latency_origin"] == "derived"
+    assert (told["how_measured"]["measured"], told["how_measured"]["derived"]) == (1, 1)
+
+
+def test_an_export_for_other_programs_says_how_many_it_left_out(call: Call, tmp_path: Path) -> None:
+    (tmp_path / "staged").mkdir()
+    factories.run(tmp_path / "staged", [SINGLE, factories.derived(steps=3)], suite=SUITE)
+    export = ("export", "staged/run", "-o", "run.json")
+    code, _, errors = call(*export, "--format", "bencher")
+    assert code == 0
+    assert "left out, since derived and not measured: 1 configuration;" in errors
+    assert call(*export, "--format", "json")[2] == ""

@@ -77,3 +77,18 @@ def test_gates_let_a_status_pass_and_what_is_missing_apart() -> None:
     assert not status_finding(evidence(side(OK), side(OOM), lax)).is_gated
     assert status_finding(evidence(side(OK), {}, lax)).is_gated
     assert not status_finding(evidence(side(OK), {}, Gates(missing=False))).is_gated
+
+
+def test_what_was_derived_is_no_evidence_of_a_build() -> None:
+    found = status_finding(evidence(side(OK), {0: factories.derived()}))
+    assert found.verdict is Verdict.MISSING
+    assert found.reason == (
+        "the candidate has no measurement of it (derived, not measured: run with --plan exhaustive)"
+    )
+
+
+def test_what_is_inferred_to_run_out_of_memory_ran_out() -> None:
+    inferred = {0: factories.inferred_oom()}
+    assert status_finding(evidence(side(OK), inferred)).verdict is Verdict.BROKEN
+    assert status_finding(evidence(side(OOM), inferred)).verdict is Verdict.SAME
+    assert status_finding(evidence(inferred, side(OK))).verdict is Verdict.FIXED

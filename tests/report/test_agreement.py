@@ -45,6 +45,7 @@ RUNS: dict[str, dict[str, Any]] = {
     "memory": {"seed": 3, "axes": STEPS, "metric": Metric.MEMORY, "has_default": False},
     "sizes": {"seed": 4, "axes": SIZES, "limits": Limits(memory_bytes=GIB, fidelity=0.7)},
     "contents": {"seed": 5, "axes": CONTENTS, "run_limit_bytes": 3 * GIB, "missing": ("a" * 12,)},
+    "staged": {"seed": 9, "axes": STEPS, "told_share": 0.6},
     "one": {"seed": 6, "axes": {"dtype": ("bf16",)}, "has_default": False},
 }
 

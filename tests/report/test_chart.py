@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from factories import NOT_COMPARABLE, around, fidelity, record, run
+from factories import NOT_COMPARABLE, around, derived, fidelity, inferred_oom, record, run
 
 from sdbench.analysis.measurement import measurement_of
 from sdbench.report.chart import nearest
@@ -130,3 +130,13 @@ def test_the_nearest_is_the_one_that_differs_in_the_fewest_knobs() -> None:
 
     expected = [min(among, key=lambda row, one=one: (differing(one, row), row)) for one in wanted]
     assert nearest(measured, wanted, among, names) == expected
+
+
+def test_what_follows_from_others_is_told_apart(tmp_path: Path) -> None:
+    records = [record(), derived(dtype="bf16"), inferred_oom(batch_size=8)]
+    found = chart(tmp_path, records)
+    assert (found["has_derived"], found["has_inferred"]) == (True, True)
+    assert found["ran_out"]["rows"] == [2]
+    (tmp_path / "other").mkdir()
+    plain = chart(tmp_path / "other", [record()])
+    assert (plain["has_derived"], plain["has_inferred"]) == (False, False)

@@ -1,4 +1,4 @@
-from factories import record, run
+from factories import derived, record, run
 
 from sdbench.report.evidence import Evidence, evidence, value_text
 from sdbench.units import GIB
@@ -84,3 +84,9 @@ def test_rounds_of_all_configurations_are_told(tmp_path):
     assert told["rounds of each"] == "4, every one in a process of its own"
     once = facts(evidence(run(tmp_path / "once", [record()])))
     assert "rounds of each" not in once["How each configuration was measured"]
+
+
+def test_what_was_not_run_is_no_process_and_the_plan_is_told(tmp_path):
+    one = run(tmp_path, [record(), derived(steps=8)], plan="staged", budget_s=90.0)
+    told = facts(evidence(one))["The run"]
+    assert (told["measured by"], told["plan"], told["budget"]) == ("1 process", "staged", "90.0 s")

@@ -3,7 +3,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from factories import fidelity, record, run
+from factories import derived, fidelity, inferred_oom, record, run
 
 from sdbench.report.export import export
 from sdbench.report.export_bencher import LONGEST_NAME, bencher
@@ -63,3 +63,9 @@ def test_an_unstable_configuration_keeps_its_times(tmp_path, status):
     (one,) = bencher(run(tmp_path, [record(status=status)])).values()
     assert one["failures"]["value"] == 0
     assert "latency" in one
+
+
+def test_what_was_derived_is_left_out_and_what_ran_out_by_inference_failed(tmp_path):
+    found = bencher(run(tmp_path, [record(steps=4), derived(steps=8), inferred_oom(steps=9)]))
+    assert list(found) == ["4 steps", "9 steps"]
+    assert found["9 steps"] == {"failures": {"value": 1}}

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import json
 
-from factories import fidelity, record, run
+from factories import derived, fidelity, record, run
 
 from sdbench.report.export import export
 from sdbench.report.export_github_action_benchmark import (
@@ -58,3 +58,11 @@ def test_no_two_entries_have_one_name(tmp_path):
         )
     ]
     assert len(set(names)) == len(names) == 7
+
+
+def test_what_was_derived_is_left_out_and_counted(tmp_path):
+    records = [record(steps=4), derived(steps=8), derived(steps=9)]
+    *entries, failed = github_action_benchmark(run(tmp_path, records))
+    assert len(entries) == 2
+    assert failed["value"] == 0
+    assert failed["extra"] == "left out, since derived and not measured: 2 configurations"

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from factories import fidelity, record, run
+from factories import derived, fidelity, record, run
 
 from sdbench.report.export import export
 from sdbench.report.export_pytest_benchmark import pytest_benchmark, stats
@@ -140,3 +140,10 @@ def test_the_file_has_the_keys_that_theirs_has(two, tmp_path):
     (benchmark,) = content["benchmarks"]
     expected = {"group", "name", "fullname", "params", "param", "extra_info", "options", "stats"}
     assert set(benchmark) == expected
+
+
+def test_what_was_derived_is_left_out_and_counted(tmp_path):
+    content = pytest_benchmark(run(tmp_path, [record(steps=4), derived(steps=8)]))
+    assert len(content["benchmarks"]) == 1
+    assert content["sdbench"]["without_times"] == []
+    assert content["sdbench"]["derived_left_out"] == 1

@@ -1,10 +1,11 @@
-from factories import PIPELINE, around, fidelity, record, run, unscored
+from factories import PIPELINE, around, derived, fidelity, record, run, unscored
 
 from sdbench.analysis.measurement import measurements
 from sdbench.analysis.recommend import recommend_for_run
 from sdbench.report.contents import contents
 from sdbench.report.convergence import convergences
 from sdbench.report.heat_map import HeatMap
+from sdbench.report.view import report_view
 from sdbench.results.record import Record
 from sdbench.suite.model import Limits, Suite
 from sdbench.units import MIB
@@ -110,3 +111,13 @@ def test_a_scheduler_without_any_fidelity_tells_why(tmp_path):
     found = shown(tmp_path, records)
     assert [(row.label, row.reason) for row in found.rows][-1] == ("euler_a", "no twin")
     assert found.rows[-1].style is None
+
+
+def test_a_derived_latency_is_marked(tmp_path):
+    records = [
+        record(steps=5, samples_s=around(1.0), fidelity=fidelity(0.5)),
+        derived(2.0, steps=10, fidelity=fidelity(0.8)),
+    ]
+    (item,) = report_view(run(tmp_path, records)).convergences
+    (row,) = item.map.rows
+    assert [cell.latency for cell in row.cells] == ["1.00 s", "≈2.00 s"]

@@ -159,3 +159,19 @@ def test_a_run_with_holes_says_so(tmp_path: Path) -> None:
     assert "**This run is incomplete.** 2 configurations: 1 measured, 1 without a record." in (
         markdown(run)
     )
+
+
+def test_derived_figures_say_so_and_so_does_how_it_was_measured(tmp_path):
+    one = factories.run(
+        tmp_path,
+        [factories.record(samples_s=factories.around(2.0)), factories.derived(1.0, dtype="bf16")],
+    )
+    text = markdown(one)
+    assert "1.00 s an image, derived (970 ms to 1.03 s" in text
+    assert "It was not measured: its latency is derived from 12 measured configurations" in text
+    assert "| 1.00 s (derived) | 1.03 s | 900 MiB (derived) |" in text
+    assert "<summary>How it was measured</summary>\n\n- 1 of 2 configurations was measured" in text
+
+
+def test_where_all_was_measured_nothing_is_said_of_how(tmp_path):
+    assert "How it was measured" not in markdown(factories.run(tmp_path, [factories.record()]))

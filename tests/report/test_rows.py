@@ -1,6 +1,6 @@
 from typing import Any
 
-from factories import NOT_COMPARABLE, fidelity, record, run
+from factories import NOT_COMPARABLE, derived, fidelity, inferred_oom, record, run
 
 from sdbench.report.rows import Cell, TableView
 from sdbench.report.view import report_view
@@ -115,3 +115,21 @@ def test_settings_come_first_then_what_decides(tmp_path):
         "p95 of a call",
         "latency of a call",
     ]
+
+
+def test_a_run_with_derived_latencies_has_a_column_of_their_origin(tmp_path):
+    view = table(tmp_path, [record(steps=4), derived(steps=8, sources=3), inferred_oom(steps=9)])
+    assert [row.status for row in view.rows] == ["ok", "derived", "inferred-oom"]
+    measured, told, ran_out = cells(view, "origin")
+    assert (measured.text, told.text, told.detail) == ("measured", "derived", "from 3")
+    assert ran_out.text == "–"
+    for label in ("latency an image", "p95 of a call", "allocated"):
+        origins = [cell.origin and cell.origin.value for cell in cells(view, label)]
+        assert origins == ["measured", "derived", None]
+    assert view.rows[1].reason.startswith("derived from 3 measured configurations")
+
+
+def test_a_run_in_which_all_was_measured_has_no_such_column(tmp_path):
+    view = table(tmp_path, [record(steps=4), record(steps=8)])
+    assert "origin" not in [column.label for column in view.columns]
+    assert "origin" not in [one.label for one in view.shared]

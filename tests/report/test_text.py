@@ -1,6 +1,9 @@
 import pytest
-from factories import NOT_COMPARABLE, around, fidelity, record, run
+from factories import NOT_COMPARABLE, around, derived, fidelity, record, run
 
+from sdbench.analysis.how_measured import how_measured
+from sdbench.analysis.measurement import measurements
+from sdbench.analysis.reasons import derivation
 from sdbench.analysis.recommend import recommend_for_run
 from sdbench.report.text import COLUMNS, NothingRecommended, advice_text, document
 from sdbench.results.fidelity import Fidelity
@@ -120,3 +123,15 @@ def test_nothing_to_copy_is_an_error_with_the_reason(tmp_path):
     with pytest.raises(NothingRecommended, match="1 out of memory") as refused:
         document(advice, "python")
     assert refused.value.exit_code == 3
+
+
+def test_an_answer_that_was_derived_says_so_first_and_what_would_confirm_it(tmp_path):
+    one = run(tmp_path, [record(samples_s=around(2.0)), derived(1.0, dtype="bf16")])
+    advice = recommend_for_run(one)
+    how = how_measured(one, measurements(one), advice)
+    first, second, *_ = advice_text(advice, how=how).split("\n\n")
+    assert "1.00 s an image, derived (970 ms to 1.03 s" in words(first)
+    assert words(second) == derivation(advice.best.chosen)
+    assert "How it was measured:\n  1 of 2 configurations was measured" in advice_text(
+        advice, how=how
+    )

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -262,6 +263,7 @@ def test_a_number_that_json_cannot_hold_is_refused_before_anything_is_written(
 
 WRITE_UNTIL_KILLED = """
 import itertools, sys
+from dataclasses import replace
 from pathlib import Path
 from sdbench.results.record import Record, Status
 from sdbench.results.store import RunWriter
@@ -294,3 +296,29 @@ def test_every_acknowledged_record_survives_the_kill_of_its_writer(folder: Path)
 def _change_run_file(folder: Path, **fields: object) -> None:
     path = folder / RUN_FILE
     path.write_text(json.dumps({**json.loads(path.read_text()), **fields}), encoding="utf-8")
+
+
+def test_many_records_are_synced_at_once(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    synced: list[int] = []
+    with RunWriter.create(folder, INFO) as writer:
+        monkeypatch.setattr(os, "fsync", synced.append)
+        writer.append_all(_record(key) for key in ("first", "second"))
+        assert _keys(folder) == ["first", "second"]
+        writer.append_all(())
+    assert len(synced) == 1
+
+
+def test_of_many_records_none_is_written_where_one_cannot_be(folder: Path) -> None:
+    broken = replace(_record("second"), samples_s=(float("nan"),))
+    with RunWriter.create(folder, INFO) as writer, pytest.raises(ValueError, match="JSON"):
+        writer.append_all((_record("first"), broken))
+    assert _keys(folder) == []
+
+
+def test_a_run_of_before_there_were_plans_was_exhaustive(folder: Path) -> None:
+    run_file = _run_with(folder, "first") / RUN_FILE
+    stored = json.loads(run_file.read_text())
+    del stored["plan"], stored["budget_s"]
+    run_file.write_text(json.dumps(stored))
+    info = read_run(folder).info
+    assert (info.plan, info.budget_s) == ("exhaustive", None)

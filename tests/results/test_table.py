@@ -1,5 +1,16 @@
 import pandas as pd
-from factories import NOT_COMPARABLE, PIPELINE, around, fidelity, info, record, run
+import pytest
+from factories import (
+    NOT_COMPARABLE,
+    PIPELINE,
+    around,
+    derived,
+    fidelity,
+    inferred_oom,
+    info,
+    record,
+    run,
+)
 
 from sdbench.results.fidelity import Fidelity
 from sdbench.results.figure import Figure, Origin
@@ -180,3 +191,17 @@ def test_a_prediction_stands_beside_the_measurement_with_its_error(tmp_path):
     assert second["predicted_allocated_bytes"] is pd.NA
     assert second["predicted_allocated_bytes_reason"] == "it was not predicted"
     assert second["prediction_error_ratio"] is pd.NA
+
+
+def test_what_was_derived_has_its_interval_and_says_where_it_comes_from(tmp_path):
+    told = derived(2.0, spread=0.1, sources=7, batch_size=2, stages_s={"denoiser": 2.0})
+    frame = table(run(tmp_path, [record(), told, inferred_oom(batch_size=8)]))
+    assert list(frame["status"]) == ["ok", "derived", "inferred-oom"]
+    assert list(frame["latency_origin"].fillna("")) == ["measured", "derived", ""]
+    row = frame.iloc[1]
+    assert row["latency_s"] == pytest.approx(2.0)
+    assert (row["latency_low_s"], row["latency_high_s"]) == pytest.approx((1.8, 2.2))
+    assert row["latency_p95_s"] == pytest.approx(2.2)
+    assert (row["samples"], row["derived_from"]) == (0, 7)
+    assert row["peak_allocated_bytes_origin"] == "derived"
+    assert row["stage_denoiser_s"] == pytest.approx(2.0)

@@ -98,6 +98,7 @@ class Recorder:
         self.records: list[Record] = []
         self.phases: list[str] = []
         self.notes: list[str] = []
+        self.batches: list[tuple[str, int]] = []
         self.fresh_rounds: list[tuple[int, int, int]] = []
         self.done_before = 0
 
@@ -115,6 +116,9 @@ class Recorder:
 
     def again(self, count: int, number: int, rounds: int) -> None:
         self.fresh_rounds.append((count, number, rounds))
+
+    def batch(self, why: str, count: int) -> None:
+        self.batches.append((why, count))
 
 
 @pytest.fixture

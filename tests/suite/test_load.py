@@ -179,7 +179,7 @@ def test_an_error_ends_a_command_as_wrong_usage_and_carries_its_place(load: Load
 
 
 TOP_LEVEL = (
-    "name, pipeline, task, inputs, fixed, axes, exclude, include, measure, "
+    "name, pipeline, task, hardware, inputs, fixed, axes, exclude, include, measure, "
     "fidelity, limits, objective, gates, max_configurations"
 )
 SCHEDULERS = (

@@ -104,7 +104,7 @@ const elementOf = (tag, text, classes = "") => {
     work.scope = "row";
     if (isHeadline) work.append(" ", elementOf("span", "headline", "badge"));
     const figures = m === null ? ["–", "–", "–", "–"]
-      : [estimateText(m.perImage), p95Text(m), formatBytes(m.peak), scoreText(m.score)];
+      : [latencyText(m), p95Text(m), memoryText(m), scoreText(m.score)];
     row.append(
       work,
       elementOf("td", m === null ? "none" : choice.group.own_settings ?? settingsText(page, m, choice.group.names), "choice"),

@@ -56,10 +56,17 @@ const adviceFor = (() => {
       .filter(({ estimate }) => estimate !== null);
     if (!ranked.length) return nothing(data, group, members, limits);
     const able = contenders(ranked, data.objective);
-    const first = able.map(({ estimate }) => estimate).reduce((a, b) => (b.point < a.point ? b : a));
+    const fastest = able.reduce((a, b) => (b.estimate.point < a.estimate.point ? b : a));
+    const first = fastest.estimate;
+    const isOfMemory = data.objective === "memory";
+    const isSettled = isOfMemory || !fastest.m.isDerived;
     const tied = able.filter(({ estimate }) => overlap(estimate, first));
     const asFast = ranked.filter(({ estimate }) => overlap(estimate, first) || estimate.point < first.point);
-    const thrifty = leastMemory(tied.filter(({ estimate }) => estimate.point <= first.high));
+    const near = tied.filter(
+      ({ estimate, m }) =>
+        m === fastest.m || (isSettled && estimate.point <= first.high && (isOfMemory || !m.isDerived)),
+    );
+    const thrifty = leastMemory(near);
     const faithful = mostFaithful(thrifty);
     const best = faithful.reduce((a, b) => {
       const difference = b.estimate.point - a.estimate.point || b.m.perImage.point - a.m.perImage.point;
@@ -70,7 +77,8 @@ const adviceFor = (() => {
       ranking: {
         chosen: best.estimate, tied: tied.map(({ estimate }) => estimate),
         thrifty: thrifty.length, faithful: faithful.length, ranked: ranked.length,
-        setAside: asFast.length - tied.length,
+        setAside: asFast.length - tied.length, isSettled,
+        hasTold: !isOfMemory && tied.some(({ m }) => m.isDerived),
       },
       gain: gainOf(data, best.m, limits),
       relaxations: relaxationsOf(members, limits, best.m, data.objective),

@@ -21,6 +21,7 @@ const {
     unsupported: "it is not supported",
     skipped: "it was skipped",
     "predicted-oom": "it is predicted not to fit into memory",
+    "inferred-oom": "what needs no more memory ran out of it",
     unstable: "its latency is not stable",
     missing: "it was not measured",
     "not timed": "it has no timed call",
@@ -92,7 +93,7 @@ const {
     },
     doesNotFit: (m, limits) => (m.status === "ok"
       ? excessesOf(m, limits).some(({ figure }) => figure === "peak_memory_bytes")
-      : m.status === "oom" || m.status === "predicted-oom"),
+      : ["oom", "inferred-oom", "predicted-oom"].includes(m.status)),
     obstacleOf: (row, limits) => obstacle(page, rowsOf(page)[row], limits),
     /* Of many kinds those that are beyond several limits are counted together */
     obstacleCounts: (data, group, limits) => {

@@ -34,7 +34,7 @@
       if (button.dataset.row === String(row)) return;
       button.dataset.row = row;
       button.title = settingsText(page, all[row]);
-      button.querySelector(".of-image").textContent = all[row].perImage ? estimateText(all[row].perImage) : "–";
+      button.querySelector(".of-image").textContent = `${all[row].isDerived ? "≈" : ""}${estimateText(all[row].perImage)}`;
     });
   });
 })();

@@ -23,21 +23,25 @@ const { confirmationText, reasonOf, freeText } = (() => {
     return `Left out for want of a known fidelity: ${told.join(", ")}.`;
   };
 
-  const rankingSentences = ({ chosen, tied, thrifty, faithful, ranked, setAside }, objective) => {
+  const rankingSentences = (ranking, objective) => {
+    const { chosen, tied, thrifty, faithful, ranked, setAside, isSettled, hasTold } = ranking;
     const sentences = [];
     const isMemory = objective === "memory";
     const words = BEST_WORDS[objective];
     const others = tied.length - 1;
     if (others) {
       const why = isMemory ? "are equal" : "have overlapping intervals";
-      let choice = "Of those as fast as the fastest this one allocates the least memory";
-      if (tied.every(({ point }) => chosen.point <= point)) {
-        choice = "This one has the lowest median, and none as fast allocates less memory";
+      const asFast = hasTold ? "measured as fast" : "as fast";
+      let choice = `Of those ${asFast} as the fastest this one allocates the least memory`;
+      if (!isSettled) {
+        choice = "This one has the lowest; only measured ones win ties by memory or fidelity";
+      } else if (tied.every(({ point }) => chosen.point <= point)) {
+        choice = `This one has the lowest median, and none ${asFast} allocates less memory`;
       } else if (thrifty > 1) {
         let decisive = `${faithful} have an equally high fidelity, this one among them with the lowest median`;
         if (faithful === thrifty) decisive = "this one has the lowest median";
         else if (faithful === 1) decisive = "this one has the highest fidelity";
-        choice = `Of those as fast as the fastest ${thrifty} allocate equally little memory, and of these ${decisive}`;
+        choice = `Of those ${asFast} as the fastest ${thrifty} allocate equally little memory, and of these ${decisive}`;
       }
       sentences.push(`The ${words} and ${counted(others, "other")} ${why}: ties. ${choice}.`);
     } else if (ranked > 1) {
@@ -55,7 +59,12 @@ const { confirmationText, reasonOf, freeText } = (() => {
     return sentences;
   };
 
+  const derivation = (m) => (
+    `It was not measured: its latency is derived from ${counted(m.sources, "measured configuration")}, and a measurement of it should lie within ${intervalText(m.perImage)} an image. To confirm it, measure the suite that --format suite prints, or all with --plan exhaustive.`
+  );
+
   const confirmation = (data, m) => {
+    if (m.isDerived) return "Its latency is derived, not measured.";
     if (m.confirmedRounds) {
       return `Its latency is that of ${counted(m.confirmedRounds, "fresh round")}, and not of the sweep.`;
     }
@@ -144,5 +153,7 @@ const { confirmationText, reasonOf, freeText } = (() => {
     return `Without the fidelity limit the choice would be ${what}: ${figuresText(data, free.chosen)}${tail}.`;
   };
 
-  return { confirmationText: confirmation, reasonOf, freeText };
+  const confirmationText = (data, m) => (m.isDerived ? derivation(m) : confirmation(data, m));
+
+  return { confirmationText, reasonOf, freeText };
 })();

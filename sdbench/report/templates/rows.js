@@ -1,5 +1,6 @@
 /* The configurations of the page's columns, with what follows from them (analysis/measurement.py).
-   Latencies are estimates {point, low, high, confidence, count} in seconds. */
+   Latencies are estimates {point, low, high, confidence, count} in seconds; the count of a derived one
+   is 0. Origins are null of what was measured. */
 const rowsOf = (() => {
   const known = new WeakMap();
 
@@ -17,13 +18,16 @@ const rowsOf = (() => {
     const columns = data.rows;
     const figure = data.figures[columns.peak_figure[row]]?.name ?? null;
     const latency = estimateOf(columns, row);
+    const word = data.statuses[columns.status[row]];
     const images = columns.images[row];
     const swept = columns.swept[row] && { point: columns.swept[row][0], low: columns.swept[row][1], high: columns.swept[row][2] };
     const [score, worst] = [columns.fidelity[row], columns.worst_fidelity[row]];
     const reason = data.texts[columns.fidelity_reason[row]] ?? "";
     return {
       row,
-      status: data.statuses[columns.status[row]],
+      status: word === "derived" ? "ok" : word,
+      isDerived: word === "derived",
+      sources: columns.sources?.[row] ?? null,
       isKnown: columns.is_known[row],
       latency,
       perImage: latency && images ? scaled(latency, 1 / images) : null,
@@ -32,6 +36,8 @@ const rowsOf = (() => {
       p95: columns.p95_s[row],
       peak: figure === null ? null : columns.memory[figure][row],
       peakFigure: figure,
+      peakOrigin: columns.memory_origin[figure]?.[row] ?? null,
+      allocatedOrigin: columns.memory_origin.peak_allocated_bytes?.[row] ?? null,
       allocated: columns.memory.peak_allocated_bytes?.[row] ?? null,
       batch: columns.batch_size[row],
       score, worst, pessimistic: worst ?? score,

@@ -11,6 +11,7 @@
   const MOST_RINGS = 60; /* more hide what they mark */
   const WIDE = 30; /* times the fastest: the slowest, from which on an axis is logarithmic at first */
   const LONGEST_LABEL = 32;
+  const DERIVED_SIZE = 0.5; /* of a measured point's */
   const MARKS_RANK = 1001; /* in the legend after the points, whose rank is 1000 */
 
   const memoryOf = (row, figure) => page.rows.memory[figure][row];
@@ -62,13 +63,17 @@
     const m = rows[row];
     const place = placeOf.get(row);
     const obstacle = obstacleOf(row, state.limits);
-    const memory = page.figures.filter(({ name }) => memoryOf(row, name) !== null).map(({ name, label }) => `${formatBytes(memoryOf(row, name))} ${label}`);
+    const originOf = (name) => (name === "peak_memory_bytes" ? m.peakOrigin : page.rows.memory_origin[name]?.[row] ?? null);
+    const memory = page.figures.filter(({ name }) => memoryOf(row, name) !== null)
+      .map(({ name, label }) => `${formatBytes(memoryOf(row, name))} ${label}${originText(originOf(name))}`);
     if (place) {
       const limit = place.bytes === null ? "at the top of the chart: no limit is known" : `at the limit of ${formatBytes(place.bytes)}`;
       return [`${obstacle}, so never timed`, `drawn ${limit}, and at the latency of ${place.beside + 1}: ${settingsText(page, rows[place.beside])}`];
     }
     return [
-      `${estimateText(m.perImage)} an image (${intervalText(m.perImage)})`,
+      m.isDerived
+        ? `${estimateText(m.perImage)} an image, derived from ${counted(m.sources, "measured configuration")}, ${intervalText(m.perImage)}`
+        : `${estimateText(m.perImage)} an image (${intervalText(m.perImage)})`,
       `p95 of a call ${formatSeconds(m.p95, halfWidthOf(m.latency) || null)}`,
       m.score === null ? `fidelity not known${m.fidelityReason ? `: ${clip(m.fidelityReason, 80)}` : ""}` : `fidelity ${scoreText(m.score)}${m.worst === null ? "" : ` (worst picture ${scoreText(m.worst)})`}`,
       ...memory,
@@ -91,29 +96,34 @@
         },
       } : {}),
       marker: {
-        color: look.colour, symbol: look.symbol, size: isLarge ? 6 : 8, opacity: look.opacity ?? 1,
+        color: look.colour, symbol: look.symbol, size: look.size, opacity: look.opacity ?? 1,
         line: { width: look.isHollow ? 1.5 : 0, color: look.colour }, ...marker,
       },
     };
   };
 
-  /* Whole before hollow: the points that count lie above */
+  /* Whole before hollow, measured before derived: the points that count lie above */
   const looks = (points) => {
-    const found = { degenerate: [], hollow: [], whole: [] };
+    const found = { derivedHollow: [], derived: [], degenerate: [], hollow: [], whole: [] };
     points.forEach((row) => {
-      const name = rows[row].isDegenerate ? "degenerate" : obstacleOf(row, state.limits) ? "hollow" : "whole";
+      const isBeyond = Boolean(obstacleOf(row, state.limits));
+      const name = rows[row].isDegenerate ? "degenerate"
+        : rows[row].isDerived ? (isBeyond ? "derivedHollow" : "derived") : (isBeyond ? "hollow" : "whole");
       found[name].push(row);
     });
     return found;
   };
   const lookTraces = (chart, points, symbol, colour, name, marker) => {
     const found = looks(points);
-    const shapes = { degenerate: "asterisk-open", hollow: `${symbol}-open`, whole: symbol };
+    const open = `${symbol}-open`;
+    const shapes = { degenerate: "asterisk-open", hollow: open, whole: symbol, derivedHollow: open, derived: symbol };
     let isNamed = false;
     return Object.entries(found).reverse().filter(([, group]) => group.length).map(([look, group]) => {
       const ours = marker ? marker(group) : {};
+      const isWhole = shapes[look] === symbol;
+      const size = (isLarge ? 6 : 8) * (look.startsWith("derived") ? DERIVED_SIZE : 1);
       const trace = pointsTrace(
-        chart, group, { colour, symbol: shapes[look], isHollow: look !== "whole", opacity: look === "whole" ? 1 : 0.75 }, isNamed ? undefined : name, ours,
+        chart, group, { colour, size, symbol: shapes[look], isHollow: !isWhole, opacity: isWhole ? 1 : 0.75 }, isNamed ? undefined : name, ours,
       );
       trace.legendgroup = name;
       isNamed = isNamed || name !== undefined;
@@ -142,7 +152,7 @@
     return [...scored, ...lookTraces(chart, unknown, "diamond", token("--muted"), "fidelity not known")];
   };
 
-  const ranOutTraces = (chart) => [["oom", "x-open", "out of memory"], ["predicted-oom", "circle-x-open", "predicted not to fit"]].flatMap(([status, symbol, name]) => {
+  const ranOutTraces = (chart) => [["oom", "x-open", "out of memory"], ["predicted-oom", "circle-x-open", "predicted not to fit"], ["inferred-oom", "square-x-open", "inferred out of memory"]].flatMap(([status, symbol, name]) => {
     const places = ranOutKept().filter(({ row }) => rows[row].status === status);
     return places.length ? [{
       type: kind(), mode: "markers", name, legendrank: MARKS_RANK, hoverinfo: "none", customdata: places.map(({ row }) => row),

@@ -42,13 +42,18 @@ const fidelityText = (m) => {
 };
 const p95Text = (m) => formatSeconds(m.p95, (m.latency && halfWidthOf(m.latency)) || null);
 
-/* Latency, memory and fidelity, as far as they are known */
+const originText = (origin) => (origin === null ? "" : ` (${origin})`);
+const latencyText = (m) => `${estimateText(m.perImage)}${m.isDerived ? " (derived)" : ""}`;
+const memoryText = (m) => `${formatBytes(m.peak)}${originText(m.peakOrigin)}`;
+
+/* Latency, memory and fidelity, as far as they are known; what was not measured with its origin */
 const figuresText = (data, m) => {
-  const parts = [`${estimateText(m.perImage)} an image (p95 of a call ${p95Text(m)})`];
-  if (m.allocated !== null) parts.push(`${formatBytes(m.allocated)} allocated`);
+  const derived = m.isDerived ? `, derived (${intervalText(m.perImage)}; p95 of a call taken as ${p95Text(m)})` : null;
+  const parts = [`${estimateText(m.perImage)} an image${derived ?? ` (p95 of a call ${p95Text(m)})`}`];
+  if (m.allocated !== null) parts.push(`${formatBytes(m.allocated)} allocated${originText(m.allocatedOrigin)}`);
   if (m.peak === null) parts.push("peak memory unknown");
   else if (m.peakFigure !== "peak_allocated_bytes") {
-    parts.push(`${formatBytes(m.peak)} ${data.figure_words[m.peakFigure] ?? ""}`);
+    parts.push(`${formatBytes(m.peak)} ${data.figure_words[m.peakFigure] ?? ""}${originText(m.peakOrigin)}`);
   }
   const fidelity = fidelityText(m);
   return [...parts, ...(fidelity === null ? [] : [fidelity])].join(", ");

@@ -123,7 +123,7 @@
   const rowPx = () => 2 * parseFloat(getComputedStyle(document.documentElement).fontSize);
   const statusCell = (row, obstacle) => {
     const word = page.statuses[page.rows.status[row]];
-    const told = word === "ok" ? obstacle : null;
+    const told = word === "ok" || word === "derived" ? obstacle : null;
     const notes = [];
     if (state.answer?.chosen === row) notes.push(make("small", { className: "badge" }, "recommended"));
     else if (state.answer?.ties?.includes(row)) notes.push(make("small", { className: "badge" }, "tie"));
@@ -260,7 +260,7 @@
     return panel.replaceChildren(
       make("div", { className: "head" }, make("h3", {}, `${row + 1}: ${settingsText(page, rowsOf(page)[row])}`), make("span", { className: `chip status-${word}` }, word), close),
       ...(data.reason[row] < 0 ? [] : [make("p", { className: "why" }, data.texts[data.reason[row]])]),
-      ...(obstacle && word === "ok" ? [make("p", { className: "why" }, `Not within the present limits: ${obstacle}.`)] : []),
+      ...(obstacle && (word === "ok" || word === "derived") ? [make("p", { className: "why" }, `Not within the present limits: ${obstacle}.`)] : []),
       make("dl", { className: "facts all-facts" }, ...told),
       ...source("The Python that runs it", page.documents.code[row]),
       ...source("The suite that measures it", page.documents.suite[row]),

@@ -77,10 +77,11 @@ const estimateText = (estimate) => (
 );
 const confidenceText = (confidence) => `${Math.floor(100 * confidence)} %`;
 const intervalText = (estimate) => {
-  if (estimate.count < 2) return "one sample, no interval";
+  if (estimate.count === 1) return "one sample, no interval";
   const finest = halfWidthOf(estimate) || null;
   const text = `${formatSeconds(estimate.low, finest)} to ${formatSeconds(estimate.high, finest)}`;
   if (estimate.confidence >= CONFIDENCE) return text;
+  if (!estimate.count) return `${text}, ${confidenceText(estimate.confidence)} interval`;
   return `${text}, ${confidenceText(estimate.confidence)} interval, ${counted(estimate.count, "sample")}`;
 };
 const scoreText = (score) => (

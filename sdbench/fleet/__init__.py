@@ -1,0 +1,1 @@
+"""A suite on many devices: shards, their merging, and what starts them."""

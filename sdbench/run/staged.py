@@ -1,0 +1,357 @@
+"""A staged run: what the plan asks for is measured, the rest derived, the best of that measured.
+
+    ask the plan -> measure -> ask again ... -> derive the rest -> draw its pictures -> measure the
+    best of it -> ask again, derive anew -> fresh rounds (`sdbench.run.confirm`)
+
+The plan keeps nothing and looks at records alone, so that a run that was cut off goes on where it
+stopped. What was derived before the cut is no measurement: it is derived anew, and written again
+where that tells something else. What failed is an answer for the plan, and not tried again; a run
+that goes on begins with it.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from sdbench.derive.staged import Batch
+from sdbench.results.derived import DerivedLatency
+from sdbench.results.fidelity import Fidelity
+from sdbench.results.plan_file import PlanNotes, write_plan_notes
+from sdbench.results.record import Record, Status
+from sdbench.results.store import Run, RunWriter, read_run
+from sdbench.run.budget import RESERVED_RATIO, Budget
+from sdbench.run.confirm import MOST_PASSES, ConfirmListener, Leaders
+from sdbench.run.controller import Completion, Controller
+from sdbench.run.judge import Judge
+from sdbench.run.plan import load_key
+from sdbench.suite.configuration import Configuration
+
+RESERVED_FOR_FRESH_RATIO = RESERVED_RATIO / 2
+"""Share of a budget that even the best ones leave for fresh rounds."""
+
+_SAME_RATIO = 0.01
+"""What is derived anew is written again where an end of its interval moved by more: each round that
+comes in moves all of them by a trace."""
+
+_WRITTEN_AT_ONCE = 32
+"""Derived records for one sync: a kill costs the drawings of no more of them."""
+
+_NO_TIME_TO_DRAW = "the time was over before its picture was drawn"
+
+
+class Plans(Protocol):
+    """Says what to measure next; `sdbench.derive.staged.StagedPlan` does."""
+
+    @property
+    def first(self) -> int:
+        """How many are measured before anything is refined."""
+
+    @property
+    def is_worthwhile(self) -> bool:
+        """Whether few enough are measured; otherwise all are."""
+
+    def next(self, records: Mapping[str, Record]) -> Batch | None:
+        """What to measure next, given what was measured, by key; None where no more is needed."""
+
+    def still_open(
+        self, configurations: Sequence[Configuration], records: Mapping[str, Record]
+    ) -> tuple[Configuration, ...]:
+        """Those of a batch that still need measuring, after something in it ran out of memory."""
+
+    def derived(self, records: Mapping[str, Record]) -> dict[str, Record]:
+        """Records of what was not measured and can be told, by key."""
+
+    def remarks(self, records: Mapping[str, Record]) -> tuple[str, ...]:
+        """What a reader should know of how well it was told."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Staging:
+    """What makes a run a staged one.
+
+    Attributes:
+        planner: Makes the plan for configurations, which come in the order of the run.
+        tops: Keys of the best of what is derived, to measure in a first pass.
+        leaders: Keys of what the recommendation rests on: what comes up there after that pass is
+            measured too, if it is derived.
+        clock: Tells the time in seconds, for the budget.
+    """
+
+    planner: Callable[[Sequence[Configuration]], Plans]
+    tops: Leaders
+    leaders: Leaders
+    clock: Callable[[], float] = time.monotonic
+
+
+class StagedListener(ConfirmListener, Protocol):
+    """Told how it goes."""
+
+    def batch(self, why: str, count: int) -> None:
+        """So many more configurations come, for a reason."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Site:
+    """Where a run is measured.
+
+    Attributes:
+        controller: What measures.
+        writer: Where the records go.
+        judge: What judges pictures.
+        complete: Adds to a record what is known only beside others.
+        listener: Told how it goes.
+        budget: The time that there is.
+    """
+
+    controller: Controller
+    writer: RunWriter
+    judge: Judge
+    complete: Completion
+    listener: StagedListener
+    budget: Budget
+
+
+class StagedRun:
+    """The sweep of a staged run.
+
+    Args:
+        plan: What says what to measure.
+        staging: What says which are the best.
+        site: Where it is measured.
+        configurations: What the plan was made for, in the order of the run.
+        earlier: What the run has of them already, by key: its sweep.
+        notes: How it went so far, where it goes on and has come to an end of its own.
+    """
+
+    def __init__(
+        self,
+        plan: Plans,
+        staging: Staging,
+        site: Site,
+        configurations: Sequence[Configuration],
+        earlier: Mapping[str, Record],
+        notes: PlanNotes | None = None,
+    ) -> None:
+        self._plan = plan
+        self._staging = staging
+        self._site = site
+        self._all = tuple(configurations)
+        self._positions = {one.key: position for position, one in enumerate(self._all)}
+        self._measured = {
+            key: record
+            for key, record in earlier.items()
+            if key in self._positions and is_measured(record)
+        }
+        self._told = {
+            key: record
+            for key, record in earlier.items()
+            if record.is_derived or record.is_inferred_oom
+        }
+        self._failed = [
+            one for one in self._all if one.key in earlier and not earlier[one.key].is_answer
+        ]
+        self._notes = notes or PlanNotes()
+        self._load: str | None = None
+        self._is_finished = False
+
+    def run(self) -> None:
+        """Measures what the plan asks for, derives the rest, and measures the best of that.
+
+        Raises:
+            CannotStart: A worker died, and no other could be started in its place.
+        """
+        site = self._site
+        if not site.budget.is_limited:
+            site.judge.prepare([one for one in self._all if one.key not in self._measured])
+        if self._failed:
+            self._measure(self._failed, "without an answer so far")
+        self._follow_plan()
+        if untold := self._untold():
+            self._measure(untold, "nothing tells of them")
+        self._derive()
+        self._measure_the_best()
+        for remark in self._remarks():
+            site.listener.note(remark)
+        self._is_finished = not site.budget.has_refused
+
+    def measured_leaders(self, run: Run, leaders: Leaders) -> Run:
+        """Measures the leaders that are only derived, as long as such come up."""
+        for _ in range(MOST_PASSES):
+            wanted = self._only_told(leaders(run))
+            why = "recommended, and only derived so far"
+            if not wanted or not self._measure(wanted, why, reserved_ratio=0.0):
+                return run
+            run = read_run(self._site.writer.folder)
+        return run
+
+    def write_notes(self) -> None:
+        """Stores how it went, whatever ended it."""
+        budget = self._site.budget
+        notes = PlanNotes(
+            remarks=self._remarks(),
+            is_finished=self._is_finished,
+            stopped_by_budget=budget.has_refused,
+            elapsed_s=(self._notes.elapsed_s or 0.0) + budget.elapsed_s,
+        )
+        write_plan_notes(self._site.writer.folder, notes)
+
+    def _follow_plan(self) -> None:
+        while (batch := self._plan.next(self._measured)) is not None:
+            wanted = [one for one in batch.configurations if one.key not in self._measured]
+            if not wanted:
+                self._site.listener.note(
+                    "the plan asks again for what was measured: it is left at that"
+                )
+                return
+            if not self._measure(wanted, batch.why):
+                return
+
+    def _measure(
+        self,
+        configurations: Iterable[Configuration],
+        why: str,
+        reserved_ratio: float = RESERVED_RATIO,
+    ) -> bool:
+        """Measures what the time allows of these; whether it was all.
+
+        What the loaded pipeline serves comes first, and the rest in the order of the run.
+        """
+        site = self._site
+        waiting = sorted(
+            configurations,
+            key=lambda one: (load_key(one) != self._load, self._positions[one.key]),
+        )
+        if site.budget.left_s(reserved_ratio=reserved_ratio) > 0:
+            site.listener.batch(why, len(waiting))
+        refused = 0
+        while waiting:
+            one = waiting.pop(0)
+            if not site.budget.allows(one, reserved_ratio=reserved_ratio):
+                refused += 1
+                continue
+            if site.budget.is_limited:
+                site.judge.prepare([one])
+            since_s = site.budget.elapsed_s
+            site.controller.measure([one], site.writer, site.listener, self._completed)
+            record = self._measured[one.key]
+            site.budget.took(one, since_s, record.load_s)
+            self._load = load_key(one)
+            if record.status is Status.OOM:
+                waiting = list(self._plan.still_open(waiting, self._measured))
+        if refused:
+            site.listener.note(
+                f"no time is left for {refused} more: {why} (--resume goes on with them)"
+            )
+        return not refused
+
+    def _completed(self, configuration: Configuration, record: Record) -> Record:
+        record = self._site.complete(configuration, record)
+        self._measured[record.key] = record
+        self._told.pop(record.key, None)
+        return record
+
+    def _untold(self) -> list[Configuration]:
+        """What has to be measured although the plan needs it no more: nothing tells of it."""
+        told = self._plan.derived(self._measured) if self._plan.is_worthwhile else {}
+        return [one for one in self._all if one.key not in self._measured and one.key not in told]
+
+    def _derive(self) -> None:
+        """Writes what follows for the rest, with its fidelity; what the time allows of that."""
+        site = self._site
+        told = self._plan.derived(self._measured)
+        news = [one for one in self._all if one.key in told and self._is_news(told[one.key])]
+        if not news:
+            return
+        if site.budget.is_limited:
+            news.sort(key=lambda one: _seconds_per_image(told[one.key]))
+        site.listener.batch("they follow from what was measured", len(news))
+        done: list[Record] = []
+        try:
+            for one in news:
+                record = self._judged(one, told[one.key])
+                self._told[one.key] = record
+                done.append(record)
+                site.listener.finished(one, record)
+                if len(done) == _WRITTEN_AT_ONCE:
+                    written, done = done, []
+                    site.writer.append_all(written)
+        finally:
+            site.writer.append_all(done)
+
+    def _judged(self, configuration: Configuration, record: Record) -> Record:
+        site = self._site
+        if not site.budget.is_limited or not site.judge.draws_for(configuration):
+            return site.complete(configuration, record)
+        if not site.budget.allows(configuration, reserved_ratio=RESERVED_RATIO):
+            return replace(record, fidelity=Fidelity.absent(_NO_TIME_TO_DRAW))
+        site.judge.prepare([configuration])
+        return site.complete(configuration, record)
+
+    def _is_news(self, record: Record) -> bool:
+        """Whether it differs from what was written of its configuration, beyond a trace."""
+        before = self._told.get(record.key)
+        if before is None or before.fidelity.reason == _NO_TIME_TO_DRAW:
+            return True
+        one, other = before.derived_latency, record.derived_latency
+        if one is None or other is None:
+            return before.inferred_oom_key != record.inferred_oom_key
+        peaks = before.peak_allocated_bytes, record.peak_allocated_bytes
+        return peaks[0] != peaks[1] or not _tells_the_same(one, other)
+
+    def _measure_the_best(self) -> None:
+        """Measures the best of what is derived, and what comes up when these are known.
+
+        A finished run has had its first pass. The plan is asked again each time: the best ones
+        check what was derived, too.
+        """
+        first = self._staging.leaders if self._notes.is_finished else self._staging.tops
+        for number in range(MOST_PASSES):
+            best = self._staging.leaders if number else first
+            wanted = self._only_told(best(read_run(self._site.writer.folder)))
+            if not wanted:
+                return
+            is_all = self._measure(
+                wanted, "among the best, and only derived so far", RESERVED_FOR_FRESH_RATIO
+            )
+            if is_all:
+                self._follow_plan()
+            self._derive()
+            if not is_all:
+                return
+
+    def _only_told(self, keys: Iterable[str]) -> list[Configuration]:
+        return [
+            self._all[self._positions[key]]
+            for key in keys
+            if key in self._told and key in self._positions
+        ]
+
+    def _remarks(self) -> tuple[str, ...]:
+        has_derived = any(record.is_derived for record in self._told.values())
+        return self._plan.remarks(self._measured) if has_derived else ()
+
+
+def is_measured(record: Record) -> bool:
+    """Whether a record of a sweep is one of a round that gave an answer."""
+    is_told = record.is_ruled_out or record.is_derived or record.is_inferred_oom
+    return record.is_answer and not is_told
+
+
+def _seconds_per_image(record: Record) -> float:
+    told = record.derived_latency
+    return math.inf if told is None else told.call_s / told.images_per_call
+
+
+def _tells_the_same(one: DerivedLatency, other: DerivedLatency) -> bool:
+    return all(
+        math.isclose(ours, theirs, rel_tol=_SAME_RATIO)
+        for ours, theirs in (
+            (one.call_s, other.call_s),
+            (one.low_s, other.low_s),
+            (one.high_s, other.high_s),
+        )
+    )
