@@ -24,6 +24,9 @@ Answer = dict[str, Any]
 SCRIPTED = "scripted"
 
 _LOOK_INTERVAL_S = 0.1
+_MOST_LINES = 8
+"""Records in one answer: a user sees them as they come, also where they come fast."""
+
 _MAX_WAIT_S = 2.0
 """An answer comes at least so often: the driver tells by it that the shard is alive."""
 
@@ -170,16 +173,16 @@ class _Shard:
         return next(reversed(find_runs(self._results)), None)
 
     def _new_lines(self, run: Path) -> list[str]:
-        """Whole lines that were not sent yet, up to the size of an answer."""
+        """Whole lines that were not sent yet, up to the size of an answer and `_MOST_LINES`."""
         path = run / RECORDS_FILE
         if not path.exists():
             return []
         with path.open("rb") as file:
             file.seek(self._offset)
             content = file.read(_MAX_ANSWER_BYTES)
-        whole = content[: content.rfind(b"\n") + 1]
-        self._offset += len(whole)
-        return whole.decode().splitlines()
+        whole = content[: content.rfind(b"\n") + 1].splitlines(keepends=True)[:_MOST_LINES]
+        self._offset += sum(map(len, whole))
+        return [line.decode().removesuffix("\n") for line in whole]
 
     def _is_all_read(self, run: Path) -> bool:
         path = run / RECORDS_FILE
