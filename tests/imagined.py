@@ -37,9 +37,14 @@ def grid(
 
 
 def evaluations(knobs: Mapping[str, Any]) -> int:
-    """Twice a step but for the last one where the scheduler is of second order."""
-    steps: int = knobs["steps"]
-    return 2 * steps - 1 if knobs["scheduler"] == "heun" else steps
+    """Twice a step but for the last one where the scheduler is of second order.
+
+    Of a share of the steps alone where there is a strength, and twice as many with guidance.
+    """
+    steps, strength, scale = knobs["steps"], knobs["strength"], knobs["guidance_scale"]
+    run: int = steps if strength is None else int(steps * strength)
+    passes = 2 if scale is not None and scale > 1 else 1
+    return passes * (2 * run - 1 if knobs["scheduler"] == "heun" else run)
 
 
 @dataclass

@@ -29,6 +29,7 @@ class HowMeasured:
         budget_s: Seconds that the run was to take at most, or None.
         elapsed_s: Seconds that it took, or None where that is not known.
         is_stopped_by_budget: Whether its time was over before its plan was done.
+        is_done: Whether its plan was done: not where it was cut off, by its budget or otherwise.
         remarks: How well the derived ones were told by the measured ones, in sentences.
         certainty: What the answer within the suite's limits rests on, in sentences.
     """
@@ -42,6 +43,7 @@ class HowMeasured:
     budget_s: float | None
     elapsed_s: float | None
     is_stopped_by_budget: bool
+    is_done: bool
     remarks: tuple[str, ...]
     certainty: tuple[str, ...]
 
@@ -66,6 +68,9 @@ class HowMeasured:
 
     @property
     def _budget(self) -> Iterator[str]:
+        if not self.is_done and not self.is_stopped_by_budget:
+            yield "Its plan is not done: when it goes on (--resume) the answer may change."
+            return
         if self.budget_s is None:
             return
         budget = f"budget of {format_seconds(self.budget_s)}"
@@ -75,7 +80,11 @@ class HowMeasured:
                 "the answer may change."
             )
         elif self.elapsed_s is not None:
-            yield f"Its plan was done after {format_seconds(self.elapsed_s)} of its {budget}."
+            took = format_seconds(self.elapsed_s)
+            if self.elapsed_s <= self.budget_s:
+                yield f"Its plan was done after {took} of its {budget}."
+            else:
+                yield f"Its plan was done after {took} in all, its {budget} among them."
 
     def to_json(self) -> dict[str, Any]:
         """The same as programs read it."""
@@ -89,6 +98,7 @@ class HowMeasured:
             "budget_s": self.budget_s,
             "elapsed_s": self.elapsed_s,
             "is_stopped_by_budget": self.is_stopped_by_budget,
+            "is_done": self.is_done,
             "remarks": list(self.remarks),
             "certainty": list(self.certainty),
         }
@@ -109,7 +119,10 @@ def how_measured(run: Run, measured: Sequence[Measurement], advice: Advice) -> H
     is_plain = run.info.plan != STAGED and run.info.budget_s is None
     if is_plain and not derived and not inferred and not run.plan_remarks:
         return None
+    notes = run.plan_notes
     ruled_out, not_reached = words.count(RULED_OUT), words.count(MISSING)
+    is_finished = notes is not None and notes.is_finished
+    has_gaps = bool(derived or not_reached)
     return HowMeasured(
         total=len(words),
         measured=len(words) - derived - inferred - ruled_out - not_reached,
@@ -118,8 +131,9 @@ def how_measured(run: Run, measured: Sequence[Measurement], advice: Advice) -> H
         ruled_out=ruled_out,
         not_reached=not_reached,
         budget_s=run.info.budget_s,
-        elapsed_s=run.plan_notes.elapsed_s if run.plan_notes else None,
-        is_stopped_by_budget=run.is_stopped_by_budget,
+        elapsed_s=notes.elapsed_s if notes and (is_finished or has_gaps) else None,
+        is_stopped_by_budget=run.is_stopped_by_budget and has_gaps,
+        is_done=run.info.plan != STAGED or is_finished or not has_gaps,
         remarks=run.plan_remarks,
         certainty=tuple(_certainty(advice)),
     )

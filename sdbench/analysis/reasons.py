@@ -99,7 +99,9 @@ def ranking(
         why = "are equal" if metric is Metric.MEMORY else "have overlapping intervals"
         as_fast = "measured as fast" if has_told else "as fast"
         if not is_settled:
-            choice = "This one has the lowest; only measured ones win ties by memory or fidelity"
+            choice = (
+                "This one has the lowest latency; only measured ones win ties by memory or fidelity"
+            )
         elif chosen.point == min(e.point for e in tied):
             choice = f"This one has the lowest median, and none {as_fast} allocates less memory"
         elif thrifty_count == 1:
@@ -131,7 +133,8 @@ def ranking(
         yield "A single timed call has no interval, so ties may be overlooked."
     elif any(e.confidence < CONFIDENCE for e in tied):
         least = min(e.confidence for e in tied)
-        yield f"With so few samples its intervals hold with {least:.0%} only, not {CONFIDENCE:.0%}."
+        whose = "its intervals" if chosen.confidence < CONFIDENCE else "intervals of its ties"
+        yield f"With so few samples {whose} hold with {least:.0%} only, not {CONFIDENCE:.0%}."
 
 
 def confirmation(chosen: Measurement, confirmed_count: int) -> str:

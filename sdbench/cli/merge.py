@@ -37,7 +37,7 @@ def merge(run_paths: tuple[Path, ...], output: Path | None) -> None:
     state = completeness(merged.run)
     click.echo(merge_text(merged))
     click.echo(f"{state.summary}\nresults: {merged.folder}")
-    if merged.missing_shards or not state.is_complete:
+    if merged.missing_shards or merged.unfinished or not state.is_complete:
         raise click.exceptions.Exit(3)
 
 
@@ -52,6 +52,10 @@ def merge_text(merged: Merged) -> str:
         are = "shards are" if len(merged.missing_shards) > 1 else "shard is"
         numbers = ", ".join(f"{one}/{merged.shard_count}" for one in merged.missing_shards)
         lines.append(f"{len(merged.missing_shards)} {are} missing: {numbers}")
+    lines += [
+        f"{folder} is still being written: join them again once it has ended"
+        for folder in merged.unfinished
+    ]
     missing = merged.missing
     if missing:
         are = "configurations have" if len(missing) > 1 else "configuration has"

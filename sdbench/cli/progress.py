@@ -80,10 +80,13 @@ class PlainProgress:
         """Says nothing."""
 
     def finished(self, configuration: Configuration, record: Record) -> None:
-        """Writes the configuration's line; of what was not measured there may be thousands."""
-        self._done += 1
+        """Writes the configuration's line; of what follows from others there may be thousands.
+
+        Nor do these count: some are measured after all, and none twice.
+        """
         if record.is_derived or record.is_inferred_oom:
             return
+        self._done += 1
         count = f"[{self._done:>{len(str(self._planned))}}/{self._planned}]"
         self.write(f"{count} {self.line(configuration, record)}")
 
@@ -155,9 +158,9 @@ class TerminalProgress(PlainProgress):
         self._bar.refresh()
 
     def batch(self, why: str, count: int) -> None:
-        """Makes the bar as long as what is known to come."""
+        """Makes the bar as long as what is known to come, and takes back what was only derived."""
         super().batch(why, count)
-        self._bar.update(self._task, total=self._planned)
+        self._bar.update(self._task, total=self._planned, completed=self._planned - count)
         self._bar.refresh()
 
     def write(self, line: str) -> None:

@@ -49,7 +49,8 @@ def _devices(context: click.Context, parameter: click.Parameter, raw: str | None
 
 @click.command(
     epilog="Example: sdbench run suites/demo.yaml --device cpu --report report.html. "
-    "Exit codes: 0 all measured, 2 wrong usage, 3 something is missing or went wrong."
+    "Exit codes: 0 all measured or derived, or what --budget allows; 2 wrong usage; 3 something is "
+    "missing or went wrong."
 )
 @SUITE
 @click.option(

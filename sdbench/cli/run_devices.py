@@ -32,6 +32,9 @@ _ALONE = {
 }
 """What cannot be given beside ``--devices``, and why."""
 
+_REFUSED, _INCOMPLETE = 2, 3
+"""Exit codes of ``sdbench run``: what was refused has made nothing, and gone on with nothing."""
+
 
 def run_on_devices(context: click.Context, words: Sequence[str], resuming_command: str) -> None:
     """Measures a suite on several devices at once, and says which settings to use.
@@ -55,6 +58,10 @@ def run_on_devices(context: click.Context, words: Sequence[str], resuming_comman
     options = context.params
     suite = load_suite(options["suite_path"])
     asked = with_defaults(suite, configurations(suite, options["max_configurations"]))
+    if suite.hardware:
+        from sdbench.fleet.ray_run import kinds_of
+
+        kinds_of(suite, options["suite_path"])  # else every device would say so, after the check
     kinds = equal_devices(find_devices(words, lambda: inventory().machine))
     if len(kinds) > 1:
         if options["resume"]:
@@ -89,7 +96,8 @@ def run_on_devices(context: click.Context, words: Sequence[str], resuming_comman
         click.echo(f"interrupted; go on with: {resuming_command}", err=True)
     is_whole = all(one is not None and not one.missing_shards for one in wholes)
     is_complete = is_whole and all(completeness(one.run).is_complete for one in wholes if one)
-    if is_interrupted or not is_complete:
+    has_failed = any(lane.exit_code != 0 for lane in every_lane)
+    if is_interrupted or has_failed or not is_complete:
         raise click.exceptions.Exit(3)
 
 
@@ -201,22 +209,29 @@ def _merged(
 ) -> Merged | None:
     """The whole of equal devices' shards; None where there is none."""
     from sdbench.cli.merge import merge_text
-    from sdbench.fleet.merge import CannotMerge, merge
+    from sdbench.errors import SdbenchError
+    from sdbench.fleet.merge import merge
 
     click.echo()
     folders = []
     for lane in lanes:
-        folder = _folder(lane, suite_name, options, before)
+        is_refused = lane.exit_code == _REFUSED
+        folder = None if is_refused else _folder(lane, suite_name, options, before)
         if folder is None:
-            click.echo(f"[{lane.device}] ended with exit code {lane.exit_code}, and has no run")
-        else:
-            folders.append(folder)
+            what = "its earlier run is left out" if options["resume"] else "has no run"
+            click.echo(f"[{lane.device}] ended with exit code {lane.exit_code}, and {what}")
+            continue
+        if lane.exit_code not in (0, _INCOMPLETE):
+            click.echo(f"[{lane.device}] ended with exit code {lane.exit_code}")
+        folders.append(folder)
     if not folders:
         return None
     try:
         merged = merge(folders, None, remarks)
-    except CannotMerge as error:
+    except (SdbenchError, OSError) as error:  # the shards stay, and other kinds have their runs
         click.echo(f"sdbench: {error}", err=True)
+        listed = shlex.join(map(str, folders))
+        click.echo(f"not merged; once that is mended: sdbench merge {listed}", err=True)
         return None
     click.echo(merge_text(merged))
     return merged

@@ -25,9 +25,8 @@ def cell_key(knobs: Mapping[str, JsonValue]) -> str:
     Guidance costs a second picture, or nothing: how much of it costs no time.
     """
     shared = {name: value for name, value in knobs.items() if name not in _WITHIN}
-    scale = shared.get(_GUIDANCE)
-    if isinstance(scale, (int, float)):
-        shared[_GUIDANCE] = "on" if scale > 1 else "off"
+    if _GUIDANCE in shared:
+        shared[_GUIDANCE] = _guidance(knobs)
     return canonical_json(shared)
 
 
@@ -37,11 +36,19 @@ def sampler_key(knobs: Mapping[str, JsonValue]) -> str:
 
 
 def loop_key(knobs: Mapping[str, JsonValue]) -> str:
-    """Equal for configurations whose steps take equally many evaluations of the denoiser."""
-    return canonical_json([knobs.get(name) for name in _LOOP])
+    """Equal for configurations whose steps take equally many evaluations of the denoiser.
+
+    For the second picture of guidance some pipelines evaluate it once more.
+    """
+    return canonical_json([*(knobs.get(name) for name in _LOOP), _guidance(knobs)])
 
 
 def steps_of(knobs: Mapping[str, JsonValue]) -> int | None:
     """Steps that a configuration asks for; None where the pipeline decides, and nothing follows."""
     steps = knobs.get("steps")
     return steps if isinstance(steps, int) else None
+
+
+def _guidance(knobs: Mapping[str, JsonValue]) -> JsonValue:
+    scale = knobs.get(_GUIDANCE)
+    return ("on" if scale > 1 else "off") if isinstance(scale, (int, float)) else scale

@@ -2,8 +2,9 @@
 
 In each cell one scheduler, the same one wherever it can be, with few steps and with more: the two
 tell what is passed once from what is passed in each step. Each other scheduler likewise in one
-cell, at home, which tells its evaluations and what its steps take. Apart from these, some that are
-held out: drawn over all cells by their keys, which know nothing of what they cost.
+cell, at home, which tells its evaluations and what its steps take; once more for each pipeline,
+task, strength and guidance, with which its evaluations change. Apart from these, some that are held
+out: drawn over all cells by their keys, which know nothing of what they cost.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from sdbench.derive.cells import cell_key, sampler_key, steps_of
+from sdbench.derive.cells import cell_key, loop_key, sampler_key, steps_of
 from sdbench.suite.configuration import Configuration
 
 LONGEST_REACH = 2.5
@@ -55,11 +56,9 @@ def design(configurations: Sequence[Configuration]) -> Design:
     anchor = _commonest(by_cell[home])
     chosen: dict[str, Configuration] = {one.key: one for one in untold}
     for some in by_cell.values():
-        samplers = {sampler_key(one.knobs) for one in some}
-        lead = anchor if anchor in samplers else _commonest(some)
-        chosen.update(_ends([one for one in some if sampler_key(one.knobs) == lead]))
+        chosen.update(ends(_lead(some, anchor)))
     for some in _at_home(told, home).values():
-        chosen.update(_ends(some))
+        chosen.update(ends(some))
     identifying = tuple(one for one in configurations if one.key in chosen)
     rest = [one for one in told if one.key not in chosen]
     return Design(identifying, _held_out(rest, len(configurations)), home, anchor)
@@ -70,18 +69,38 @@ def _commonest(configurations: Iterable[Configuration]) -> str:
     return Counter(sampler_key(one.knobs) for one in configurations).most_common(1)[0][0]
 
 
+def _lead(cell: Sequence[Configuration], anchor: str) -> list[Configuration]:
+    """Those of one scheduler that tell a cell's terms: the anchor, unless others reach farther."""
+    by_sampler: dict[str, list[Configuration]] = defaultdict(list)
+    for one in cell:
+        by_sampler[sampler_key(one.knobs)].append(one)
+    return max(
+        by_sampler.values(),
+        key=lambda some: (_reach(some), sampler_key(some[0].knobs) == anchor, len(some)),
+    )
+
+
 def _at_home(told: Sequence[Configuration], home: str) -> dict[str, list[Configuration]]:
-    """For each scheduler its configurations in the home cell, or else where it has most of them."""
+    """The configurations of one cell for each loop: of home where it serves, or of the best one."""
     places: dict[str, dict[str, list[Configuration]]] = defaultdict(lambda: defaultdict(list))
     for one in told:
-        places[sampler_key(one.knobs)][cell_key(one.knobs)].append(one)
+        places[loop_key(one.knobs)][cell_key(one.knobs)].append(one)
     return {
-        sampler: cells[home] if home in cells else max(cells.values(), key=len)
-        for sampler, cells in places.items()
+        loop: max(
+            cells.values(),
+            key=lambda some: (_reach(some), cell_key(some[0].knobs) == home, len(some)),
+        )
+        for loop, cells in places.items()
     }
 
 
-def _ends(configurations: Sequence[Configuration]) -> dict[str, Configuration]:
+def _reach(configurations: Sequence[Configuration]) -> int:
+    """How well they tell a line in the steps: 2 where the most are twice the least, 0 if equal."""
+    counts = [_steps(one) for one in configurations]
+    return 2 if max(counts) >= 2 * min(counts) else int(max(counts) > min(counts))
+
+
+def ends(configurations: Sequence[Configuration]) -> dict[str, Configuration]:
     """The one with the least steps, and the next that the most can be told from."""
     ordered = sorted(configurations, key=_steps)
     first, most = ordered[0], _steps(ordered[-1])

@@ -23,24 +23,25 @@ class Evaluations:
             self._seen.setdefault(one.loop, {})[one.steps] = one.evaluations
 
     def of(self, loop: str, steps: int) -> int | None:
-        """Evaluations in so many steps; None where nothing with this scheduler was measured."""
-        seen = self._seen.get(loop)
-        if not seen:
-            return None
-        if steps in seen:
-            return seen[steps]
-        return max(1, round(_extended(seen, steps)))
+        """Evaluations in so many steps; None where what was measured does not tell."""
+        seen = self._seen.get(loop, {})
+        return seen[steps] if steps in seen else _extended(seen, steps)
 
 
-def _extended(seen: Mapping[int, int], steps: int) -> float:
-    """The line through the least and the most steps that were seen.
+def _extended(seen: Mapping[int, int], steps: int) -> int | None:
+    """What follows from others: ``a * steps + b`` with whole numbers; None where that is not sure.
 
-    Of a single number of steps the excess tells: less than half of it is added once, more is taken
-    in each step.
+    A single number of steps tells it where each step took one evaluation. What is no such line is
+    not told: pipelines that run a share of the steps (``strength``) round in their own way.
     """
+    if not seen:
+        return None
     least, most = min(seen), max(seen)
     if least == most:
-        excess = seen[least] - least
-        return steps + excess if abs(excess) < least / 2 else seen[least] / least * steps
-    slope = (seen[most] - seen[least]) / (most - least)
-    return seen[least] + slope * (steps - least)
+        return steps if seen[least] == least > 1 else None
+    slope, rest = divmod(seen[most] - seen[least], most - least)
+    start = seen[least] - slope * least
+    is_line = all(count == start + slope * one for one, count in seen.items())
+    if rest or not is_line or slope < 1 or start <= -slope:
+        return None
+    return start + slope * steps

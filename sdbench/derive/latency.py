@@ -90,13 +90,20 @@ class LatencyModel:
         self._steps_elsewhere = self._seen_elsewhere(known)
         self._terms: dict[tuple[str, str | None], _Terms] = {}
 
-    def expected(self, knobs: Mapping[str, JsonValue]) -> Expected | None:
-        """What a configuration's latency is expected to be; None where nothing tells it."""
+    def expected(
+        self, knobs: Mapping[str, JsonValue], counted: int | None = None
+    ) -> Expected | None:
+        """What a configuration's latency is expected to be; None where nothing tells it.
+
+        Args:
+            knobs: Its knobs.
+            counted: Its evaluations, for where others do not tell them.
+        """
         steps = steps_of(knobs)
         cell, sampler = cell_key(knobs), sampler_key(knobs)
         if steps is None or cell not in self._by_cell:
             return None
-        evaluations = self._evaluations.of(loop_key(knobs), steps)
+        evaluations = self._evaluations.of(loop_key(knobs), steps) or counted
         step_s = self._step_of(cell, sampler)
         if evaluations is None or step_s is None:
             return None

@@ -14,8 +14,12 @@ from typing import Any
 from sdbench.derive.cells import cell_key
 from sdbench.jsontypes import JsonValue, canonical_json
 from sdbench.results.figure import Figure, Origin
+from sdbench.results.out_of_memory import OutOfMemory
 from sdbench.results.record import Record, Status
 from sdbench.results.table import MEMORY_FIGURES
+
+COMPANY_BYTES = 2**30
+"""Device memory beyond a process's own from which others held some of it: a context takes less."""
 
 GROWING = ("batch_size", "height", "width")
 """Knobs with which memory grows."""
@@ -40,7 +44,7 @@ class RanOut:
     """What ran out of memory, and what it rules out.
 
     An end for want of memory beside which as much or more has fitted was not for want of memory
-    alone, and rules out nothing.
+    alone, and rules out nothing. Nor does one while other processes held memory of the device.
 
     Args:
         records: What was measured.
@@ -50,7 +54,7 @@ class RanOut:
         failed: dict[str, list[Record]] = defaultdict(list)
         fitted: dict[str, list[Record]] = defaultdict(list)
         for record in records:
-            if record.status is Status.OOM:
+            if record.status is Status.OOM and not _had_company(record.out_of_memory):
                 failed[_family(record.knobs)].append(record)
             elif record.status is Status.OK:
                 fitted[_family(record.knobs)].append(record)
@@ -71,6 +75,16 @@ class RanOut:
             (one for one in self._by_family.get(_family(knobs), ()) if _within(one.knobs, knobs)),
             None,
         )
+
+
+def _had_company(moment: OutOfMemory | None) -> bool:
+    """Whether others held memory that it lacked, as far as the allocator told."""
+    if moment is None or moment.limit_bytes is not None:
+        return False
+    total, free, own = moment.total_bytes, moment.free_bytes, moment.allocated_bytes
+    if total is None or free is None or own is None:
+        return False
+    return total - free - own - (moment.reserved_unallocated_bytes or 0) > COMPANY_BYTES
 
 
 def _family(knobs: Mapping[str, JsonValue]) -> str:

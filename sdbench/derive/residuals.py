@@ -47,7 +47,8 @@ def residuals(
 ) -> tuple[Residual, ...]:
     """The residual of each configuration that checks the model, derived from all but itself.
 
-    One without which its scheduler's own terms in its cell would not be known checks nothing.
+    One without which its scheduler's own terms in its cell would not be known checks nothing. Its
+    evaluations were counted, and have no noise: where no other tells them, they count as known.
 
     Args:
         observations: What was measured.
@@ -65,7 +66,7 @@ def residuals(
         if one.key not in wanted or tells_its_own(own) > tells_its_own(rest):
             continue
         model = LatencyModel(other for other in observations if other.key != one.key)
-        expected = model.expected(knobs[one.key])
+        expected = model.expected(knobs[one.key], one.evaluations)
         if expected is not None and expected.call_s > 0:
             found.append(Residual(one, math.log(one.call_s / expected.call_s)))
     return tuple(found)

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import math
-from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from functools import cached_property
 from statistics import median
 
-from sdbench.derive.cells import cell_key, sampler_key, steps_of
-from sdbench.derive.design import design
+from sdbench.derive.cells import cell_key, loop_key, sampler_key, steps_of
+from sdbench.derive.design import design, ends
 from sdbench.derive.latency import Expected, LatencyModel
 from sdbench.derive.memory import RanOut, derived_peaks
 from sdbench.derive.observation import Observation, observe
 from sdbench.derive.residuals import CONFIDENCE, Residual, interval_factor, residuals, suspicious
-from sdbench.knobs.registry import KNOBS
+from sdbench.jsontypes import JsonValue
+from sdbench.knobs.registry import KNOBS, describe, varying_knobs
 from sdbench.results.derived import DerivedLatency
 from sdbench.results.record import Record, Status
 from sdbench.results.rounds import TIMED_STATUSES
@@ -26,6 +27,10 @@ from sdbench.suite.configuration import Configuration
 
 MOST_MEASURED_SHARE = 0.5
 """A plan that would measure more of all than this saves too little for what it gives up."""
+
+
+MOST_IN_VAIN = 2
+"""Configurations that tell a cell, or the evaluations of a scheduler; more where these failed."""
 
 
 class BatchKind(Enum):
@@ -135,7 +140,7 @@ class StagedPlan:
             f"within {_percent(factor - 1)}, with a confidence of {_percent(CONFIDENCE)}"
         ]
         named = dict.fromkeys(
-            _place(self._by_key[one.observation.key]) for one in suspicious(state.residuals)
+            self._place(one.observation.key) for one in suspicious(state.residuals)
         )
         if named:
             told.append(
@@ -149,17 +154,25 @@ class StagedPlan:
         identifying = {one.key for one in self._design.identifying}
         return frozenset(one.key for one in self._all if one.key not in identifying)
 
+    def _place(self, key: str) -> str:
+        """A scheduler in a cell, in words: what varies but the steps."""
+        varying = varying_knobs([one.knobs for one in self._all])
+        names = [name for name in varying if name != "steps"]
+        return describe(self._by_key[key].knobs, names or ("scheduler",))
+
     def _refinements(self, state: _State) -> Iterator[Batch]:
         """Batches that would tell more, the first one first; none where there is nothing to do."""
         if silent := state.silent(self._all):
-            yield Batch(BatchKind.REFINE, silent, f"{len(silent)} that others tell nothing of")
+            wanted = state.telling(silent)
+            why = f"others tell nothing of {len(silent)}: {len(wanted)} of these are measured"
+            yield Batch(BatchKind.REFINE, wanted, why)
         for residual in suspicious(state.residuals):
             change = math.expm1(residual.log_ratio)
             if wanted := state.open(self._closer(residual, state)):
                 yield Batch(
                     BatchKind.REFINE,
                     wanted,
-                    f"{_place(self._by_key[residual.observation.key])} took "
+                    f"{self._place(residual.observation.key)} took "
                     f"{_percent(abs(change))} {'more' if change > 0 else 'less'} than others tell: "
                     "measured closer",
                 )
@@ -232,6 +245,37 @@ class _State:
         """Those that nothing is told of: what should tell it did not run, or its like failed."""
         return tuple(one for one in self.open(configurations) if self.expected(one) is None)
 
+    def telling(self, silent: Sequence[Configuration]) -> tuple[Configuration, ...]:
+        """Those of them that might tell the others; never none of some.
+
+        All of a scheduler that failed in its cell; of a cell or a loop that is not known the ends;
+        where more than these were measured in vain, each number of steps once.
+        """
+        chosen: dict[str, Configuration] = {}
+        open_groups: dict[tuple[str, str], list[Configuration]] = defaultdict(list)
+        known = {one.cell for one in self.observations}
+        for one in silent:
+            cell, sampler = cell_key(one.knobs), sampler_key(one.knobs)
+            if steps_of(one.knobs) is None or (cell, sampler) in self._failed:
+                chosen[one.key] = one
+            elif cell not in known:
+                open_groups["cell", cell].append(one)
+            else:
+                open_groups["loop", loop_key(one.knobs)].append(one)
+        tried = Counter(
+            group
+            for one in self.measured.values()
+            for group in (("cell", cell_key(one.knobs)), ("loop", loop_key(one.knobs)))
+        )
+        for group, some in open_groups.items():
+            if tried[group] <= MOST_IN_VAIN:
+                other = loop_key if group[0] == "cell" else cell_key
+                chosen.update(ends(_commonest(some, other)))
+            else:
+                once = {steps_of(one.knobs): one for one in reversed(some)}
+                chosen.update((one.key, one) for one in once.values())
+        return tuple(one for one in silent if one.key in chosen)
+
     def expected(self, configuration: Configuration) -> Expected | None:
         """What others tell of a configuration; None where its scheduler failed in its cell."""
         knobs = configuration.knobs
@@ -259,6 +303,16 @@ class _State:
             if one.status is Status.OK:
                 found[cell_key(one.knobs)].append(one)
         return found
+
+
+def _commonest(
+    configurations: Sequence[Configuration], name_of: Callable[[Mapping[str, JsonValue]], str]
+) -> list[Configuration]:
+    """Those that share the name that most of them have."""
+    groups: dict[str, list[Configuration]] = defaultdict(list)
+    for one in configurations:
+        groups[name_of(one.knobs)].append(one)
+    return max(groups.values(), key=len)
 
 
 def _derived(
@@ -308,14 +362,6 @@ def _inferred(configuration: Configuration, evidence: Record) -> Record:
         reason=f"inferred: the same settings{at} ran out of memory, and need no more of it",
         inferred_oom_key=evidence.key,
     )
-
-
-def _place(configuration: Configuration) -> str:
-    """A scheduler in a cell, in words."""
-    knobs = configuration.knobs
-    names = [name for name in knobs if name != "steps" and knobs[name] != KNOBS[name].neutral]
-    shown = [name for name in names if name != "pipeline"]
-    return ", ".join(f"{name} {KNOBS[name].text(knobs[name])}" for name in shown)
 
 
 def _percent(share: float) -> str:

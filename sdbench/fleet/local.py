@@ -47,11 +47,13 @@ class LocalDevice:
         word: The word that names it, such as ``cuda:1``.
         name: Its product's name.
         memory_bytes: Memory that it has, or None where that is not told.
+        settings: What else must be equal for figures of two to be of one run: power limit, ECC.
     """
 
     word: str
     name: str
     memory_bytes: int | None
+    settings: tuple[float | str | bool | None, ...] = ()
 
 
 def parse_devices(raw: str) -> tuple[str, ...]:
@@ -88,7 +90,12 @@ def find_devices(words: Sequence[str], ask: Callable[[], Machine]) -> tuple[Loca
         return tuple(map(_scripted, words))
     machine = ask()
     gpus = {
-        gpu.word: LocalDevice(gpu.word, gpu.label, _bytes(gpu.memory.total_bytes.value))
+        gpu.word: LocalDevice(
+            gpu.word,
+            gpu.label,
+            _bytes(gpu.memory.total_bytes.value),
+            (gpu.state.power_limit_watts.value, gpu.is_ecc_on.value, gpu.is_mig_on.value),
+        )
         for gpu in machine.gpus
         if gpu.word is not None
     }
@@ -120,9 +127,10 @@ def _bytes(value: float | None) -> int | None:
 
 def equal_devices(devices: Sequence[LocalDevice]) -> list[tuple[LocalDevice, ...]]:
     """The devices of each kind: figures of different kinds are not of one run."""
-    kinds: dict[tuple[str, int | None], list[LocalDevice]] = {}
+    kinds: dict[tuple[object, ...], list[LocalDevice]] = {}
     for device in devices:
-        kinds.setdefault((device.name, device.memory_bytes), []).append(device)
+        kind = (device.name, device.memory_bytes, device.settings)
+        kinds.setdefault(kind, []).append(device)
     return [tuple(kind) for kind in kinds.values()]
 
 

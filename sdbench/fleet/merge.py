@@ -23,6 +23,7 @@ from sdbench.results.store import (
     Run,
     RunInfo,
     RunWriter,
+    is_being_written,
     read_info,
     read_run,
     utc_now,
@@ -62,6 +63,7 @@ class Merged:
         missing_shards: Numbers of the shards that nobody named.
         shard_count: How many there are.
         missing: Configurations that have no record.
+        unfinished: Folders of parts that were still being written: what came later is not in it.
     """
 
     folder: Path
@@ -70,6 +72,7 @@ class Merged:
     missing_shards: tuple[int, ...]
     shard_count: int
     missing: tuple[Configuration, ...]
+    unfinished: tuple[Path, ...] = ()
 
 
 def shards_at(paths: Iterable[Path]) -> list[Path]:
@@ -125,6 +128,7 @@ def merge(
         CannotMerge: They are of different suites or devices, or have something in common.
         RunFolderError: One is no run.
     """
+    unfinished = tuple(folder for folder in folders if is_being_written(folder))
     runs = [read_run(folder) for folder in folders]
     _require_shards(runs)
     runs.sort(key=_shard)
@@ -148,6 +152,7 @@ def merge(
         missing_shards=missing_shards,
         shard_count=count,
         missing=tuple(one for one in planned if one.key not in present),
+        unfinished=unfinished,
     )
 
 

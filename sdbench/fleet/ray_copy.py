@@ -69,6 +69,14 @@ class ShardCopy:
         """The run's folder; None as long as there is nothing of it."""
         return self._folder
 
+    @property
+    def is_cut_off(self) -> bool:
+        """Whether planned configurations have no record, and no budget is the reason."""
+        if self._folder is None:
+            return True
+        run = read_run(self._folder)
+        return bool(run.missing_keys) and not run.is_stopped_by_budget
+
     def job(self) -> Job:
         """What a node gets: all of it, or the rest with what there is already."""
         if self._folder is None:

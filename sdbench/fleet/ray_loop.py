@@ -12,6 +12,9 @@ from sdbench.results.record import Record
 _WHOLE_RUN_CODES = (0, 3)
 """Exit codes of a ``sdbench run`` that went to its end; 3 says that something has no answer."""
 
+_GO_ON = "; go on with: "
+"""Stands in its output behind the reason why it was stopped."""
+
 
 class Seats(Protocol):
     """GPUs, each held by a process on its node; named by numbers."""
@@ -93,22 +96,25 @@ def measure(
             continue
         if status != "gone":
             free[copy.kind].append(seat)
-        if (failure := _failure(answer)) is not None:
+        if (failure := _failure(answer, copy)) is not None:
             _give_up(copy, f"{failure} on node {seats.where(seat)}", listener)
         else:
             copy.problem = None
             copy.close()
 
 
-def _failure(answer: Mapping[str, Any]) -> str | None:
+def _failure(answer: Mapping[str, Any], copy: ShardCopy) -> str | None:
     """Why a shard ended before its end, or None."""
     if answer["status"] != "ended":
         return str(answer["reason"])
     code = answer["exit_code"]
-    if code in _WHOLE_RUN_CODES:
+    if code in _WHOLE_RUN_CODES and not copy.is_cut_off:
         return None
     ended = f"was killed by signal {-code}" if code < 0 else f"ended with exit code {code}"
-    *_, last = answer["log"].strip().splitlines() or [""]
+    lines = answer["log"].strip().splitlines()
+    if code in _WHOLE_RUN_CODES:  # what it said at its end is of no use to others, but why it ended
+        lines = [line.partition(_GO_ON)[0] for line in lines if _GO_ON in line]
+    *_, last = lines or [""]
     return f"its process {ended}{f' ({last})' if last else ''}"
 
 

@@ -13,7 +13,7 @@ from typing import Protocol
 
 from sdbench.errors import IllegalValue, SdbenchError
 from sdbench.fleet.inventory import Choice, FleetGpu, choose, wanted_kinds
-from sdbench.fleet.merge import CannotMerge, merge
+from sdbench.fleet.merge import merge
 from sdbench.fleet.ray_cluster import Infeasible, RayCluster
 from sdbench.fleet.ray_copy import ShardCopy
 from sdbench.fleet.ray_job import Job, files_of
@@ -202,8 +202,8 @@ def _merged(
         target = free_folder(order.results / order.suite.name, utc_now(), _slug(kind))
         try:
             folders.append(merge(begun, target, moves).folder)
-        except CannotMerge as error:
-            problems.append(str(error))
+        except (SdbenchError, OSError) as error:  # the shards stay, and other kinds have their runs
+            problems.append(f"{kind}: {error}")
             left += begun
             continue
         shutil.rmtree(parent / _slug(kind), ignore_errors=True)

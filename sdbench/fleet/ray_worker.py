@@ -17,6 +17,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from sdbench.results.plan_file import PLAN_FILE
 from sdbench.results.store import IMAGES_FOLDER, RECORDS_FILE, RUN_FILE, find_runs
 
 Answer = dict[str, Any]
@@ -195,7 +196,8 @@ class _Shard:
             if name in self._sent:
                 continue
             size = path.stat().st_size
-            if self._sent_bytes + size > _MAX_FILES_BYTES or size > _MAX_ANSWER_BYTES:
+            is_too_much = self._sent_bytes + size > _MAX_FILES_BYTES and name != PLAN_FILE
+            if is_too_much or size > _MAX_ANSWER_BYTES:
                 answer["left_out"].append(name)
             elif answer_bytes + size > _MAX_ANSWER_BYTES:
                 return False

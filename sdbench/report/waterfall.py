@@ -266,9 +266,9 @@ def _remarks(found: Waterfall, advice: Advice) -> list[str]:
     remarks = []
     if found.not_default is not None:
         plain = settings(found.start.knobs, advice.names)
+        verb = "was derived" if found.start.is_derived else "was measured"
         remarks.append(
-            f"It begins with the plainest configuration that was measured ({plain}): "
-            f"{found.not_default}."
+            f"It begins with the plainest configuration that {verb} ({plain}): {found.not_default}."
         )
     if found.has_combined_steps:
         remarks.append(

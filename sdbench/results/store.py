@@ -146,6 +146,22 @@ def _lock(file: BinaryIO, folder: Path) -> None:
         raise RunFolderError(f"{folder} is being written by another sdbench") from None
 
 
+def is_being_written(folder: Path) -> bool:
+    """Whether a process writes to a run now; False where the system has no such locks."""
+    try:
+        import fcntl
+    except ImportError:
+        return False
+    try:
+        with (folder / RECORDS_FILE).open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    return False
+
+
 class RunWriter:
     """Appends records to a run's folder; each is on disk before `append` returns."""
 

@@ -6,13 +6,13 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
 from sdbench.errors import SdbenchError
 from sdbench.jsontypes import canonical_json
-from sdbench.results.plan_file import EXHAUSTIVE, STAGED
+from sdbench.results.plan_file import EXHAUSTIVE, STAGED, PlanNotes, write_plan_notes
 from sdbench.results.record import Record
 from sdbench.results.store import (
     LOGS_FOLDER,
@@ -191,6 +191,8 @@ def run_suite(
                         sweep = StagedRun(staged, staging, site, able, _sweep_of(earlier), notes)
                         sweep.run()
                     else:
+                        if earlier is not None and earlier.plan_notes is not None:
+                            write_plan_notes(writer.folder, _without_plan(earlier.plan_notes))
                         judge.prepare(fitting)
                         controller.measure(fitting, writer, listener, site.complete)
                         repeat(controller, writer, rounds - 1, listener)
@@ -291,6 +293,11 @@ def _staged_plan(
     if staged.first >= len(configurations):
         return None, None
     return None, f"all are measured: {staged.first} would have to be, to derive the others"
+
+
+def _without_plan(notes: PlanNotes) -> PlanNotes:
+    """The notes of a staged run that goes on to measure all: nothing that they said holds on."""
+    return replace(notes, remarks=(), is_finished=False, stopped_by_budget=False)
 
 
 def _sweep_of(run: Run | None) -> dict[str, Record]:

@@ -40,6 +40,8 @@ comes in moves all of them by a trace."""
 _WRITTEN_AT_ONCE = 32
 """Derived records for one sync: a kill costs the drawings of no more of them."""
 
+_THEY_FOLLOW = "they follow from what was measured"
+
 _NO_TIME_TO_DRAW = "the time was over before its picture was drawn"
 
 
@@ -156,6 +158,7 @@ class StagedRun:
         ]
         self._notes = notes or PlanNotes()
         self._load: str | None = None
+        self._refused: set[str] = set()
         self._is_finished = False
 
     def run(self) -> None:
@@ -182,7 +185,7 @@ class StagedRun:
         """Measures the leaders that are only derived, as long as such come up."""
         for _ in range(MOST_PASSES):
             wanted = self._only_told(leaders(run))
-            why = "recommended, and only derived so far"
+            why = "the recommendation rests on them, and they are only derived so far"
             if not wanted or not self._measure(wanted, why, reserved_ratio=0.0):
                 return run
             run = read_run(self._site.writer.folder)
@@ -227,11 +230,11 @@ class StagedRun:
         )
         if site.budget.left_s(reserved_ratio=reserved_ratio) > 0:
             site.listener.batch(why, len(waiting))
-        refused = 0
+        refused: set[str] = set()
         while waiting:
             one = waiting.pop(0)
             if not site.budget.allows(one, reserved_ratio=reserved_ratio):
-                refused += 1
+                refused.add(one.key)
                 continue
             if site.budget.is_limited:
                 site.judge.prepare([one])
@@ -242,10 +245,11 @@ class StagedRun:
             self._load = load_key(one)
             if record.status is Status.OOM:
                 waiting = list(self._plan.still_open(waiting, self._measured))
-        if refused:
+        if news := refused - self._refused:
             site.listener.note(
-                f"no time is left for {refused} more: {why} (--resume goes on with them)"
+                f"no time is left for {len(news)} more: {why} (--resume goes on with them)"
             )
+        self._refused |= refused
         return not refused
 
     def _completed(self, configuration: Configuration, record: Record) -> Record:
@@ -268,7 +272,9 @@ class StagedRun:
             return
         if site.budget.is_limited:
             news.sort(key=lambda one: _seconds_per_image(told[one.key]))
-        site.listener.batch("they follow from what was measured", len(news))
+        is_anew = any(one.key in self._told for one in news)
+        why = "what was measured since tells more of them" if is_anew else _THEY_FOLLOW
+        site.listener.batch(why, len(news))
         done: list[Record] = []
         try:
             for one in news:

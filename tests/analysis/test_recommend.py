@@ -412,3 +412,10 @@ def test_a_measured_figure_carries_its_origin_too(tmp_path):
     told = recommend_for_run(run(tmp_path, [record()])).to_json()["recommendation"]
     assert (told["latency_origin"], told["derived_from"]) == ("measured", None)
     assert told["peak_memory_origin"] == "measured"
+
+
+def test_a_derived_choice_is_not_said_to_have_few_samples(tmp_path):
+    """Those are its ties': its own interval holds with the confidence that checks gave it."""
+    measured = record(samples_s=(1.0, 1.02), dtype="fp16")
+    reason = recommend_for_run(run(tmp_path, [measured, derived(1.0)])).best.reason
+    assert "With so few samples intervals of its ties hold with 50% only, not 95%." in reason

@@ -65,7 +65,7 @@ def test_a_batch_says_why_and_its_configurations_are_counted_on(
     ]
 
 
-def test_what_was_not_measured_is_counted_and_has_no_line(
+def test_what_was_not_measured_is_not_counted_and_has_no_line(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     progress = PlainProgress(CONFIGURATIONS)
@@ -77,7 +77,7 @@ def test_what_was_not_measured_is_counted_and_has_no_line(
     progress.finished(CONFIGURATIONS[1], factories.record(steps=4))
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == 3
-    assert lines[2].startswith("[2/2] ok ")
+    assert lines[2].startswith("[1/2] ok ")
 
 
 def test_a_line_of_a_failure_says_why(capsys: pytest.CaptureFixture[str]) -> None:
@@ -163,6 +163,13 @@ def test_on_a_narrow_terminal_a_batch_is_read_in_whole_words_and_its_bar_grows()
         progress.batch("they tell the others", 8)
         assert (bar.tasks[0].total, bar.tasks[0].completed) == (8, 0)
         progress.finished(CONFIGURATIONS[0], factories.record(steps=2))
+        progress.batch(why, 3)
+        assert (bar.tasks[0].total, bar.tasks[0].completed) == (4, 1)
+        told_of = factories.record(
+            status=Status.SKIPPED, steps=2, fields={"inferred_oom_key": "of another"}
+        )
+        progress.finished(CONFIGURATIONS[0], told_of)
+        assert bar.tasks[0].completed == 2  # it goes on while pictures are drawn
         progress.batch(why, 3)
         assert (bar.tasks[0].total, bar.tasks[0].completed) == (4, 1)
     written = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", terminal.getvalue())

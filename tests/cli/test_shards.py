@@ -15,8 +15,9 @@ import pytest
 from machines import machine
 
 from sdbench.cli.main import main
+from sdbench.fleet import local
 from sdbench.results.record import Status
-from sdbench.results.store import find_runs, read_run
+from sdbench.results.store import RunWriter, find_runs, read_run
 from sdbench.run import inventory as inventory_module
 from sdbench.run.processes import PROC, ProcessId, own_processes, still_alive
 
@@ -108,6 +109,18 @@ def test_more_shards_than_configurations_are_refused_before_anything_starts(sdbe
     assert not Path("results").exists()
 
 
+def test_a_shard_that_is_still_being_written_is_told(sdbench: Call) -> None:
+    """All its records may be there, and fresh rounds still come."""
+    for shard in ("1/2", "2/2"):
+        sdbench("run", "suite.yaml", "--device", "scripted", "--no-predict", "--shard", shard)
+    one, _ = find_runs(Path("results"))
+    with RunWriter.resume(one):
+        code, output, _ = sdbench("merge", "results/demo")
+    assert code == 3
+    assert f"{one.resolve()} is still being written" in output
+    assert sdbench("merge", "results/demo")[0] == 0
+
+
 def test_a_merge_of_nothing_is_exit_code_3(sdbench: Call) -> None:
     code, _, errors = sdbench("merge", "results")
     assert code == 3
@@ -156,6 +169,43 @@ def test_a_device_that_fails_does_not_stop_the_other(sdbench: Call) -> None:
     assert statuses[:2] == [Status.OK, Status.OK]
     assert Status.OK not in statuses[2:]
     assert "4 configurations: 2 ok" in output
+
+
+def test_what_refuses_to_go_on_does_not_answer_with_an_earlier_run(sdbench: Call) -> None:
+    """The suite was changed: what was measured before answers another question."""
+    words = f"{script('a')},{script('b')}"
+    assert sdbench("run", "suite.yaml", "--devices", words, *PLAIN)[0] == 0
+    before = find_runs(Path("results"))
+    Path("suite.yaml").write_text(SUITE.replace("[2, 4]", "[3, 5]"))
+    code, output, _ = sdbench("run", "suite.yaml", "--devices", words, *PLAIN, "--resume")
+    assert code == 3
+    assert "[scripted:a.json] ended with exit code 2, and its earlier run is left out" in output
+    assert "steps, fp" not in output
+    assert find_runs(Path("results")) == before
+
+
+def test_a_device_whose_command_line_crashed_at_its_end_is_told(
+    sdbench: Call, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """All records are there, and still something went wrong."""
+    failing = tmp_path / "failing.py"
+    failing.write_text(
+        "import subprocess, sys\n"
+        "subprocess.run([sys.executable, '-m', 'sdbench', *sys.argv[2:]], check=True)\n"
+        "sys.exit(7)\n"
+    )
+    monkeypatch.setattr(local, "_SDBENCH", (sys.executable, str(failing)))
+    code, output, _ = sdbench("run", "suite.yaml", "--devices", script("a"), *PLAIN)
+    assert "4 configurations: 4 ok" in output
+    assert "[scripted:a.json] ended with exit code 7" in output
+    assert code == 3
+
+
+def test_a_slip_in_the_suites_hardware_is_told_once(sdbench: Call) -> None:
+    Path("suite.yaml").write_text(f"{SUITE}hardware: [L5]\n")
+    code, output, errors = sdbench("run", "suite.yaml", "--devices", script("a"), *PLAIN)
+    assert (code, output) == (2, "")
+    assert "hardware" in errors
 
 
 def test_one_device_alone_has_no_neighbours(sdbench: Call) -> None:

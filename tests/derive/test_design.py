@@ -49,3 +49,28 @@ def test_what_has_no_number_of_steps_is_measured_itself() -> None:
     untold = Configuration(factories.knobs(scheduler="euler", batch_size=1))
     assert untold in design([*grid(), untold]).identifying
     assert design([untold]).held_out == ()
+
+
+def test_a_scheduler_is_at_home_where_its_steps_tell_a_line() -> None:
+    """Heun has one number of steps in the home cell, and the anchor in another one."""
+    one_only = (("heun", 1), ("euler", 2))
+    holed = [
+        one
+        for one in grid()
+        if (one.knobs["batch_size"] == 1 or one.knobs["scheduler"] != "dpmpp_2m")
+        and (
+            one.knobs["steps"] == 4
+            or (one.knobs["scheduler"], one.knobs["batch_size"]) not in one_only
+        )
+    ]
+    chosen = design(holed)
+    assert chosen.home == cell_key(grid()[0].knobs)
+    assert {("heun", 2, 2), ("heun", 2, 8)} <= places(chosen.identifying)
+    assert {("ddim", 2, 2), ("ddim", 2, 8)} <= places(chosen.identifying)
+
+
+def test_each_scheduler_is_measured_once_for_each_strength_and_guidance() -> None:
+    """Their evaluations differ: what tells one strength tells nothing of another."""
+    for name, values in (("strength", (0.4, 0.8)), ("guidance_scale", (1.0, 5.0))):
+        both = [one for value in values for one in grid(**{name: value})]
+        assert len(design(both).identifying) == 2 * len(design(grid()).identifying)

@@ -7,8 +7,9 @@ import pytest
 
 from sdbench.derive.memory import RanOut, derived_peaks
 from sdbench.results.figure import Figure, Origin
+from sdbench.results.out_of_memory import OutOfMemory
 from sdbench.results.record import Record, Status
-from sdbench.units import MIB
+from sdbench.units import GIB, MIB
 
 
 def ran_out(**knobs: Any) -> Record:
@@ -39,6 +40,27 @@ def test_an_end_beside_which_more_has_fitted_rules_out_nothing() -> None:
     """Something else was on the device, or it ran out for a reason of its own."""
     fitted = factories.record(batch_size=8)
     assert RanOut([ran_out(batch_size=4), fitted]).evidence(factories.knobs(batch_size=16)) is None
+
+
+@pytest.mark.parametrize(
+    ("own_gib", "limit_gib", "is_told"),
+    [(15, None, True), (8, None, False), (8, 8, True)],
+    ids=["alone", "in company", "limited"],
+)
+def test_an_end_in_company_rules_out_nothing(
+    own_gib: int, limit_gib: int | None, is_told: bool
+) -> None:
+    """Of 16 GiB half were held by others: alone, as much and more may fit."""
+    moment = OutOfMemory(
+        phase="memory",
+        total_bytes=16 * GIB,
+        free_bytes=GIB // 4,
+        allocated_bytes=own_gib * GIB,
+        limit_bytes=limit_gib and limit_gib * GIB,
+    )
+    failed = factories.record(status=Status.OOM, batch_size=4, fields={"out_of_memory": moment})
+    evidence = RanOut([failed]).evidence(factories.knobs(batch_size=8))
+    assert (evidence is not None) == is_told
 
 
 def test_a_peak_is_the_largest_of_its_cell_and_says_where_it_is_from() -> None:

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import math
+import random
 from collections.abc import Mapping
 from typing import Any
+from zlib import crc32
 
 import pytest
-from imagined import Imagined, evaluations, grid
+from imagined import SCHEDULERS, Imagined, evaluations, grid
 
 from sdbench.derive.staged import BatchKind, StagedPlan
 from sdbench.results.figure import Origin
@@ -146,6 +148,83 @@ def test_what_the_anchor_cannot_tell_is_measured() -> None:
     assert all(one.is_derived for one in found.values())
     failed = [one for one in records.values() if one.status is Status.UNSUPPORTED]
     assert len(failed) == 6
+
+
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [
+        ("guidance_scale", (1.0, 3.0, 5.0)),
+        ("strength", (0.35, 0.6, 0.8)),
+        ("pipeline", ({"builtin": "tiny"}, {"builtin": "emoji"})),
+    ],
+)
+def test_what_changes_the_evaluations_is_told_apart(name: str, values: tuple[Any, ...]) -> None:
+    steps = (4, 6, 8, 10, 12, 16, 20)
+    configurations = [one for value in values for one in grid(steps=steps, **{name: value})]
+    plan, machine = StagedPlan(configurations), Imagined()
+    records, _ = carried_out(plan, machine)
+    found = plan.derived(records)
+    assert len(records) + len(found) == len(configurations)
+    assert len(records) < 0.4 * len(configurations)
+    assert max(errors(found, machine)) < 1e-9
+
+
+def test_what_heun_takes_is_told_by_no_single_number_of_steps() -> None:
+    """Its second one ended badly where all were to be measured."""
+
+    def fails(knobs: Mapping[str, Any]) -> Status | None:
+        is_there = (knobs["scheduler"], knobs["steps"], knobs["batch_size"]) == ("heun", 8, 1)
+        return Status.UNSTABLE if is_there else None
+
+    plan, machine = StagedPlan(grid()), Imagined(fails=fails)
+    records, kinds = carried_out(plan, machine)
+    found = plan.derived(records)
+    assert max(errors(found, machine)) < 1e-9
+    assert len(records) <= plan.first + 5
+    assert len(records) + len(found) == len(grid())
+    assert kinds[-1] in (BatchKind.CHECK, BatchKind.REFINE)
+
+
+@pytest.mark.parametrize("seed", range(25))
+def test_any_grid_comes_to_an_end_with_one_answer_for_each(seed: int) -> None:
+    """With holes, failures and too little memory; what is derived without noise is exact."""
+    draw = random.Random(seed)
+    kinds = (Status.ERROR, Status.UNSTABLE, Status.TIMEOUT, Status.UNSUPPORTED)
+    ends = {one: draw.choice(kinds) for one in range(100) if draw.random() < 0.05 * (seed % 3)}
+    configurations = [
+        one
+        for dtype in draw.sample(["fp16", "fp32", "bf16"], draw.randint(1, 3))
+        for scale in draw.choice([(5.0,), (1.0, 5.0)])
+        for one in grid(
+            draw.sample(SCHEDULERS, draw.randint(1, 4)),
+            draw.sample(range(1, 40), draw.randint(1, 7)),
+            draw.sample((1, 2, 4, 8), draw.randint(1, 4)),
+            dtype=dtype,
+            guidance_scale=scale,
+        )
+        if draw.random() > 0.3 * (seed % 2)
+    ]
+    machine = Imagined(
+        fails=lambda knobs: ends.get(crc32(str(knobs).encode()) % 100),
+        capacity_mib=draw.choice([1e6, 350]),
+    )
+    plan = StagedPlan(configurations)
+    records: dict[str, Record] = {}
+    while (batch := plan.next(records)) is not None:
+        left = list(batch.configurations)
+        assert left
+        while left:
+            records |= machine.measure([left.pop(0)])
+            left = list(plan.still_open(left, records))
+    found = plan.derived(records)
+    assert len(machine.measured) == len(set(machine.measured))
+    assert not found.keys() & records.keys()
+    is_checked = any("as a check" in remark for remark in plan.remarks(records))
+    if is_checked:
+        assert found.keys() | records.keys() == {one.key for one in configurations}
+    for one in found.values():
+        if one.derived_latency is not None:
+            assert one.derived_latency.denoiser_evaluations == evaluations(one.knobs)
 
 
 def test_a_run_that_was_cut_off_goes_on_as_if_it_had_not_been() -> None:

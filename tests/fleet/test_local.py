@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from machines import gpu, machine
+from machines import gpu, machine, state
 
-from sdbench.devices.description import Machine
+from sdbench.devices.description import Machine, Told
 from sdbench.errors import IllegalValue, SdbenchError
 from sdbench.fleet import local
 from sdbench.fleet.local import (
@@ -21,6 +21,7 @@ from sdbench.fleet.local import (
     run_lanes,
 )
 from sdbench.fleet.shards import Shard
+from sdbench.results.figure import Figure
 from sdbench.units import GIB
 
 PROGRAM = """
@@ -80,8 +81,8 @@ def with_gpus(*words: str | None) -> Machine:
 def test_all_are_the_gpus_that_torch_sees() -> None:
     found = find_devices(("all",), lambda: with_gpus("cuda:0", "cuda:1", None))
     assert found == (
-        LocalDevice("cuda:0", "NVIDIA L4", 24 * GIB),
-        LocalDevice("cuda:1", "NVIDIA L4", 24 * GIB),
+        LocalDevice("cuda:0", "NVIDIA L4", 24 * GIB, (72.0, True, False)),
+        LocalDevice("cuda:1", "NVIDIA L4", 24 * GIB, (72.0, True, False)),
     )
 
 
@@ -111,6 +112,18 @@ def test_a_kind_is_a_name_and_its_memory() -> None:
     ]
     kinds = [[device.word for device in kind] for kind in equal_devices(devices)]
     assert kinds == [["cuda:0", "cuda:2"], ["cuda:1"], ["cuda:3"]]
+
+
+def test_gpus_with_other_settings_are_of_another_kind() -> None:
+    """Their runs could not be joined, since their fingerprints differ."""
+    capped = state(power_limit_watts=Figure.measured(60.0))
+    gpus = (gpu(), gpu(word="cuda:1", state=capped), gpu(word="cuda:2", is_ecc_on=Told(False)))
+    found = find_devices(("all",), lambda: machine(*gpus))
+    assert [[one.word for one in kind] for kind in equal_devices(found)] == [
+        ["cuda:0"],
+        ["cuda:1"],
+        ["cuda:2"],
+    ]
 
 
 def lanes(*words: str) -> list[Lane]:

@@ -13,6 +13,7 @@ import pytest
 from sdbench.fleet.ray_copy import ShardCopy
 from sdbench.fleet.ray_job import Job
 from sdbench.fleet.ray_loop import measure
+from sdbench.results.plan_file import PLAN_FILE
 from sdbench.results.record import Record, Status
 from sdbench.results.store import RUN_FILE, RunWriter, read_run
 from sdbench.suite.configuration import Configuration
@@ -169,3 +170,32 @@ def test_a_command_line_that_fails_says_its_last_words(
 
     assert shard.folder is None
     assert shard.problem == f"{words} on node A"
+
+
+def test_a_command_line_that_was_stopped_leaves_the_reason_in_its_configurations(
+    tmp_path: Path, answer: Any, listener: Listener
+) -> None:
+    (shard,) = copies(tmp_path / "copies", 1)
+    log = "results: results/s/run\nno worker starts: no memory; go on with: sdbench run --resume\n"
+    ended = answer("ended", (10, 20), (10,), exit_code=3, log=log)
+
+    measure(Seats([{"status": "started"}, ended]), {T4: [0]}, [shard], listener)
+
+    assert shard.folder is not None
+    _, lost = read_run(shard.folder).records
+    reason = "its process ended with exit code 3 (no worker starts: no memory) on node A"
+    assert (lost.status, lost.reason) == (Status.SKIPPED, reason)
+    assert shard.problem == reason
+
+
+def test_what_a_budget_leaves_out_is_no_failure(
+    tmp_path: Path, answer: Any, listener: Listener
+) -> None:
+    (shard,) = copies(tmp_path / "copies", 1)
+    notes = {PLAN_FILE: b'{"schema": 1, "stopped_by_budget": true}'}
+    ended = answer("ended", (10, 20), (10,), exit_code=0, log="", files=notes)
+
+    measure(Seats([{"status": "started"}, ended]), {T4: [0]}, [shard], listener)
+
+    assert shard.problem is None
+    assert [one.key for one in listener.records] == [RECORDS[10].key]

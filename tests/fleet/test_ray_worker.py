@@ -72,6 +72,20 @@ def test_a_shard_is_told_to_its_end_and_leaves_nothing(folder: Path) -> None:
     assert list(folder.iterdir()) == []
 
 
+def test_the_notes_of_the_plan_come_also_where_pictures_are_too_many(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without them a staged shard would look as if it had been cut off."""
+    monkeypatch.setattr(ray_worker, "_MAX_FILES_BYTES", -1)
+    worker = GpuWorker("10.0.0.1", SCRIPT)
+
+    worker.start(job("--shard", "1/1", "--budget", "10min"))
+    told = answers(worker)
+
+    assert [name for one in told for name in one["files"]] == ["plan.json"]
+    assert any(name.startswith("logs/") for one in told for name in one["left_out"])
+
+
 def test_a_command_line_that_fails_is_an_answer(folder: Path) -> None:
     worker = GpuWorker("10.0.0.1", SCRIPT)
 

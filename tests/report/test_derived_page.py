@@ -26,6 +26,7 @@ def test_derived_points_are_small_and_their_rows_keep_to_limits(opened, tmp_path
     page = opened(tmp_path / "report.html")
     sync_api.expect(page.locator("#answer")).to_contain_text("1.00 s an image, derived (970 ms to")
     sync_api.expect(page.locator("#confirmed")).to_contain_text("It was not measured")
+    sync_api.expect(page.locator("#how-edited")).to_be_hidden()
     page.wait_for_function("document.getElementById('chart').data?.length > 0")
     sizes = page.evaluate(
         """Object.fromEntries(document.getElementById("chart").data
@@ -37,6 +38,7 @@ def test_derived_points_are_small_and_their_rows_keep_to_limits(opened, tmp_path
     sync_api.expect(page.locator("#answer")).to_contain_text(
         "bf16, batch 1: 2.00 s an image, derived"
     )
+    sync_api.expect(page.locator("#how-edited")).to_be_visible()
     page.locator("#filter").fill("origin:derived")
     sync_api.expect(page.locator("#shown")).to_have_text("2 of 4 shown")
     page.locator("#filter").fill("status:inferred")

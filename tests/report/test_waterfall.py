@@ -1,6 +1,6 @@
 from dataclasses import replace
 
-from factories import around, fidelity, knobs, record, run, unscored
+from factories import around, derived, fidelity, knobs, record, run, unscored
 from picture_files import write_pictures
 
 from sdbench.analysis.measurement import measurements
@@ -91,6 +91,12 @@ def test_several_knobs_at_once_and_another_start_are_said(tmp_path):
         "default configuration was not measured.",
         "Where a step turns several knobs at once, what lies between was not measured.",
     )
+
+
+def test_a_beginning_that_is_derived_is_not_called_measured(tmp_path):
+    found = shown(tmp_path, [derived(4.0, steps=20), record(steps=20, dtype="bf16")])
+    assert found is not None
+    assert found.remarks[0].startswith("It begins with the plainest configuration that was derived")
 
 
 def test_pictures_are_those_that_the_run_kept(tmp_path):

@@ -300,7 +300,10 @@ def test_a_leader_that_is_derived_is_measured_before_its_fresh_rounds(staged: Ru
     assert [one.round for one in run.records if one.key == key] == [0, 0, 1]
     assert run.rounds[key].swept.status is Status.OK
     assert run.rounds[key].confirmed == 1
-    assert staged.listener.batches[-1] == ("recommended, and only derived so far", 1)
+    assert staged.listener.batches[-1] == (
+        "the recommendation rests on them, and they are only derived so far",
+        1,
+    )
 
 
 def test_what_failed_is_an_answer_and_what_it_would_tell_is_measured(staged: Runs) -> None:
@@ -425,12 +428,29 @@ def test_a_budget_stops_a_sweep_a_fifth_before_its_end(staged: Runs) -> None:
     )
 
 
+def test_what_no_time_is_left_for_is_counted_once(staged: Runs) -> None:
+    """What the plan asked for, and could not have, is not among what nothing tells of."""
+    run = staged(listener=Ticking(staged.clock), budget_s=8.0)
+    notes = [note for note in staged.listener.notes if note.startswith("no time is left for")]
+    counts = [note.split()[5] for note in notes if " more: " in note]
+    assert sum(map(int, counts)) == ALL - len(run.latest)
+
+
 def test_a_run_whose_time_was_over_goes_on_with_the_rest(staged: Runs) -> None:
     staged(listener=Ticking(staged.clock), budget_s=8.0)
     run = staged(resume=True)
     assert kinds(run) == {"ok": MEASURED, "derived": ALL - MEASURED}
     assert not run.is_stopped_by_budget
     assert len(staged.measured) == MEASURED - 6
+
+
+def test_a_run_that_goes_on_to_measure_all_is_not_stopped_by_its_budget(staged: Runs) -> None:
+    """What its plan noted no longer holds: holes would pass for what time did not suffice for."""
+    staged(listener=Ticking(staged.clock), budget_s=8.0)
+    run = staged(plan=EXHAUSTIVE, resume=True)
+    assert kinds(run) == {"ok": ALL}
+    assert not run.is_stopped_by_budget
+    assert run.plan_remarks == ()
 
 
 def test_with_a_budget_the_plan_comes_first_also_where_it_saves_little(staged: Runs) -> None:

@@ -34,7 +34,7 @@ const { confirmationText, reasonOf, freeText } = (() => {
       const asFast = hasTold ? "measured as fast" : "as fast";
       let choice = `Of those ${asFast} as the fastest this one allocates the least memory`;
       if (!isSettled) {
-        choice = "This one has the lowest; only measured ones win ties by memory or fidelity";
+        choice = "This one has the lowest latency; only measured ones win ties by memory or fidelity";
       } else if (tied.every(({ point }) => chosen.point <= point)) {
         choice = `This one has the lowest median, and none ${asFast} allocates less memory`;
       } else if (thrifty > 1) {
@@ -54,7 +54,8 @@ const { confirmationText, reasonOf, freeText } = (() => {
       sentences.push("A single timed call has no interval, so ties may be overlooked.");
     } else if (tied.some(({ confidence }) => confidence < CONFIDENCE)) {
       const least = tied.reduce((a, b) => (b.confidence < a.confidence ? b : a)).confidence;
-      sentences.push(`With so few samples its intervals hold with ${fixed(100 * least, 0)}% only, not ${fixed(100 * CONFIDENCE, 0)}%.`);
+      const whose = chosen.confidence < CONFIDENCE ? "its intervals" : "intervals of its ties";
+      sentences.push(`With so few samples ${whose} hold with ${fixed(100 * least, 0)}% only, not ${fixed(100 * CONFIDENCE, 0)}%.`);
     }
     return sentences;
   };

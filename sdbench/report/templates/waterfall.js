@@ -1,10 +1,11 @@
 
-/* The way to the recommendation: it is the suite's own, whatever limits a reader sets */
+/* The way to the recommendation, and what it rests on: the suite's own, whatever limits a reader sets */
 (() => {
-  const note = byId("waterfall-edited");
-  if (!note) return;
+  const notes = [byId("waterfall-edited"), byId("how-edited")].filter(Boolean);
+  if (!notes.length) return;
   const own = JSON.stringify(page.limits);
   listen("answer", ({ limits }) => {
-    note.hidden = JSON.stringify(Object.fromEntries(Object.keys(page.limits).map((name) => [name, limits[name]]))) === own;
+    const isOwn = JSON.stringify(Object.fromEntries(Object.keys(page.limits).map((name) => [name, limits[name]]))) === own;
+    notes.forEach((note) => { note.hidden = isOwn; });
   });
 })();
