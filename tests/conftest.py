@@ -32,6 +32,7 @@ def _has_cuda() -> bool:
 
 HEAVY = (
     "fleet/test_ray_cluster.py",
+    "cli/test_shards.py",
     "run/test_reuse.py",
     "predict/test_tracing.py",
     "run/test_judge.py",
