@@ -58,10 +58,8 @@ demo: setup ## measure the built-in pipeline on this machine and write reports/d
 
 # A process takes up to 2 GB, hence four at most. The tests of a file share what they load, and some
 # their order, so a file stays in one process; tests/conftest.py has the longest files begin.
-# One process more than cores: many tests wait for workers and browsers.
 test: setup browser ## run all tests, on up to four cores
-	cores=$$(getconf _NPROCESSORS_ONLN); \
-	$(BIN)/python -m pytest -n $$((cores < 4 ? cores + 1 : 4)) --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest -n logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 lint: setup ## check style and types
 	$(BIN)/ruff check .
