@@ -256,7 +256,7 @@ def processes_in(folder: Path) -> list[str]:
 
 
 @pytest.mark.skipif(not PROC.is_dir(), reason="looks for processes in /proc")
-@pytest.mark.parametrize("number", [signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_ends_all_devices_joins_what_there_is_and_can_be_gone_on_with(
     sdbench: Call, tmp_path: Path, number: signal.Signals
 ) -> None:
