@@ -26,7 +26,8 @@ from sdbench.cli.progress import progress_for
 from sdbench.run.environment import worker_environment
 from sdbench.run.launch import Launcher, launcher_for
 from sdbench.run.messages import Command, Declined, Event, Finished, Measure
-from sdbench.run.session import Order, run_suite
+from sdbench.run.order import Order
+from sdbench.run.session import run_suite
 from sdbench.run.worker_process import RunningWorker
 from sdbench.suite.expand import configurations
 from sdbench.suite.load import suite_from_mapping

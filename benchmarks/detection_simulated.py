@@ -34,7 +34,7 @@ from sdbench.compare.stored import compare_runs
 from sdbench.compare.suspects import evidences, gates_of, screened_effect
 from sdbench.compare.verdict import Verdict
 from sdbench.devices.noise import Noise
-from sdbench.run import session
+from sdbench.run import run_folder
 
 EFFECTS = (0.0, 0.02, 0.03, 0.05, 0.10)
 FAMILY = 12
@@ -160,8 +160,8 @@ def _repetition(task: tuple[Callable[..., Any], int, Noise, tuple[Any, ...]]) ->
 
 def _prepare() -> None:
     """What each round or job would do again: collecting garbage of imports, asking git."""
-    session.commit_of = functools.cache(session.commit_of)
-    session.commit_of_tracked = functools.cache(session.commit_of_tracked)
+    run_folder.commit_of = functools.cache(run_folder.commit_of)
+    run_folder.commit_of_tracked = functools.cache(run_folder.commit_of_tracked)
     gc.collect()
     gc.freeze()
 

@@ -25,7 +25,8 @@ from sdbench.results.record import Record, Status
 from sdbench.results.store import read_run
 from sdbench.run.environment import worker_environment
 from sdbench.run.fork_launch import ForkServerLauncher
-from sdbench.run.session import Order, run_suite
+from sdbench.run.order import Order
+from sdbench.run.session import run_suite
 from sdbench.suite.configuration import Configuration
 from sdbench.suite.model import Protocol, Suite
 from sdbench.units import GIB, MIB

@@ -26,7 +26,8 @@ from sdbench.results.store import Run, read_run
 from sdbench.run.ab import run_ab
 from sdbench.run.ab_order import AbOrder
 from sdbench.run.messages import Command, Event, Measure, Ready, Start, Turn, Waiting
-from sdbench.run.session import Order, run_suite
+from sdbench.run.order import Order
+from sdbench.run.session import run_suite
 from sdbench.run.worker import Worker
 from sdbench.suite.configuration import Configuration
 from sdbench.suite.gates import Gates

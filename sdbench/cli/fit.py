@@ -112,8 +112,8 @@ def fit(
     from sdbench.run.environment import worker_environment
     from sdbench.run.fit import fit as search
     from sdbench.run.launch import launcher_for
+    from sdbench.run.order import Order
     from sdbench.run.predictor import FOLDER, Predictor
-    from sdbench.run.session import Order
     from sdbench.suite.configuration import Configuration
     from sdbench.suite.expand import configurations
     from sdbench.suite.load import load_suite

@@ -184,8 +184,9 @@ def run(
     from sdbench.results.store import read_run
     from sdbench.run.environment import worker_environment
     from sdbench.run.launch import launcher_for
+    from sdbench.run.order import Order
     from sdbench.run.predictor import predictor_for
-    from sdbench.run.session import Order, run_suite
+    from sdbench.run.session import run_suite
     from sdbench.run.staged import Staging
     from sdbench.suite.defaults import with_defaults
     from sdbench.suite.expand import configurations

@@ -242,7 +242,7 @@ def _folder(
 ) -> Path | None:
     """The run that a command line has made, or gone on with."""
     from sdbench.results.store import find_runs, read_info
-    from sdbench.run.session import newest_run
+    from sdbench.run.run_folder import newest_run
 
     if options["resume"]:
         return newest_run(options["results"], suite_name, str(lane.shard))

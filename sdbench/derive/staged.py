@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from functools import cached_property
 from statistics import median
@@ -19,15 +19,14 @@ from sdbench.derive.residuals import CONFIDENCE, Residual, interval_factor, resi
 from sdbench.jsontypes import JsonValue
 from sdbench.knobs.registry import KNOBS, describe, varying_knobs
 from sdbench.results.derived import DerivedLatency
+from sdbench.results.not_run import not_run
 from sdbench.results.record import Record, Status
 from sdbench.results.rounds import TIMED_STATUSES
-from sdbench.results.store import utc_now
 from sdbench.statistics import quantile
 from sdbench.suite.configuration import Configuration
 
 MOST_MEASURED_SHARE = 0.5
 """A plan that would measure more of all than this saves too little for what it gives up."""
-
 
 MOST_IN_VAIN = 2
 """Configurations that tell a cell, or the evaluations of a scheduler; more where these failed."""
@@ -320,13 +319,9 @@ def _derived(
 ) -> Record:
     sources = len(expected.sources)
     whose = "this scheduler's own terms" if expected.is_own else "the terms"
-    return Record(
-        key=configuration.key,
-        knobs=dict(configuration.knobs),
-        worker="none",
-        started_at=utc_now(),
-        status=Status.SKIPPED,
-        reason="derived: its latency and memory follow from others; --plan exhaustive measures all",
+    reason = "derived: its latency and memory follow from others; --plan exhaustive measures all"
+    return replace(
+        not_run(configuration.key, configuration.knobs, reason),
         images_per_call=expected.images_per_call,
         denoiser_evaluations=expected.evaluations,
         derived_latency=DerivedLatency(
@@ -353,13 +348,9 @@ def _inferred(configuration: Configuration, evidence: Record) -> Record:
         if evidence.knobs.get(name) != configuration.knobs.get(name)
     ]
     at = f" with {', '.join(more)}" if more else ""
-    return Record(
-        key=configuration.key,
-        knobs=dict(configuration.knobs),
-        worker="none",
-        started_at=utc_now(),
-        status=Status.SKIPPED,
-        reason=f"inferred: the same settings{at} ran out of memory, and need no more of it",
+    reason = f"inferred: the same settings{at} ran out of memory, and need no more of it"
+    return replace(
+        not_run(configuration.key, configuration.knobs, reason),
         inferred_oom_key=evidence.key,
     )
 

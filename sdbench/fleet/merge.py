@@ -16,6 +16,7 @@ from sdbench.fleet.pictures import gather_pictures, link_or_copy, with_names
 from sdbench.fleet.shards import deal, is_shard, joined, parse_joined
 from sdbench.jsontypes import JsonValue
 from sdbench.results.finding import runs_at
+from sdbench.results.not_run import NO_WORKER
 from sdbench.results.plan_file import EXHAUSTIVE, STAGED, PlanNotes, write_plan_notes
 from sdbench.results.record import Record
 from sdbench.results.store import (
@@ -29,14 +30,12 @@ from sdbench.results.store import (
     utc_now,
 )
 from sdbench.run.plan import plan
-from sdbench.run.session import MAY_CHANGE, as_of_now, differences, free_folder
+from sdbench.run.resume import MAY_CHANGE, as_of_now, differences
+from sdbench.run.run_folder import free_folder
 from sdbench.suite.configuration import Configuration
 from sdbench.suite.defaults import with_defaults
 from sdbench.suite.expand import configurations
 from sdbench.suite.load import suite_from_json
-
-_NO_WORKER = "none"
-"""Stands for the worker of what was not run."""
 
 _ENDING = "shards-merged"
 """Of a folder's name; it sorts behind the names of shards that began in the same second."""
@@ -339,7 +338,7 @@ def _name(run: Run) -> str:
 
 
 def _told_by(name: str, record: Record) -> Record:
-    if not name or record.worker == _NO_WORKER:
+    if not name or record.worker == NO_WORKER:
         return record
     return replace(record, worker=f"{name}/{record.worker}")
 

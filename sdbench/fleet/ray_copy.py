@@ -9,19 +9,16 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from sdbench.fleet.ray_job import Earlier, Job
-from sdbench.results.record import Record, Status
+from sdbench.results.not_run import not_run
+from sdbench.results.record import Record
 from sdbench.results.store import (
     IMAGES_FOLDER,
     RECORDS_FILE,
     RUN_FILE,
     RunWriter,
     read_run,
-    utc_now,
 )
 from sdbench.suite.configuration import Configuration
-
-NO_WORKER = "none"
-"""Name of the worker of what no worker measured."""
 
 
 class ShardCopy:
@@ -101,8 +98,8 @@ class ShardCopy:
         self.problem = reason
         if self._folder is None or self._writer is None:
             return []
-        missing = read_run(self._folder).missing_keys
-        records = [_lost(self._configurations[key], reason) for key in missing]
+        missing = [self._configurations[key] for key in read_run(self._folder).missing_keys]
+        records = [not_run(one.key, one.knobs, reason) for one in missing]
         for record in records:
             self._writer.append(record)
         return records
@@ -127,14 +124,3 @@ class ShardCopy:
             path = self._folder / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(content)
-
-
-def _lost(configuration: Configuration, reason: str) -> Record:
-    return Record(
-        key=configuration.key,
-        knobs=configuration.knobs,
-        worker=NO_WORKER,
-        started_at=utc_now(),
-        status=Status.SKIPPED,
-        reason=reason,
-    )

@@ -20,7 +20,7 @@ from sdbench.fleet.ray_job import Job, files_of
 from sdbench.fleet.ray_loop import FleetListener, measure
 from sdbench.fleet.ray_worker import SCRIPTED
 from sdbench.results.store import utc_now
-from sdbench.run.session import free_folder
+from sdbench.run.run_folder import free_folder
 from sdbench.suite.configuration import Configuration
 from sdbench.suite.errors import SuiteError
 from sdbench.suite.model import Suite

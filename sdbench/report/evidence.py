@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from sdbench.analysis.wording import count
 from sdbench.jsontypes import JsonValue
+from sdbench.results.not_run import NO_WORKER
 from sdbench.results.plan_file import EXHAUSTIVE
 from sdbench.results.record import Record
 from sdbench.results.store import Run
@@ -50,9 +51,6 @@ _READINGS = {
     "utilisation_ratio": "utilisation",
 }
 """Readings of the device beside the timed calls."""
-
-NO_WORKER = "none"
-"""Stands for the worker of what was not run."""
 
 _UNITS = {"_mhz": "MHz", "_watts": "W", "_celsius": "°C"}
 

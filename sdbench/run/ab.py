@@ -34,7 +34,7 @@ from sdbench.run.ab_side import AbSide
 from sdbench.run.ab_turns import take_turns
 from sdbench.run.launch import Launcher
 from sdbench.run.messages import Ready
-from sdbench.run.session import free_folder
+from sdbench.run.run_folder import free_folder
 from sdbench.run.surroundings import Unfit
 from sdbench.run.worker_process import CannotStart
 

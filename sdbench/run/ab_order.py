@@ -19,8 +19,8 @@ from sdbench.results.ab import (
     Installation,
 )
 from sdbench.run.messages import Ready
+from sdbench.run.order import Order
 from sdbench.run.plan import load_key, plan
-from sdbench.run.session import Order
 from sdbench.suite.configuration import Configuration
 from sdbench.suite.model import Suite
 from sdbench.suite.overrides import overridden, override_all

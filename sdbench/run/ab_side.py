@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 
+from sdbench.results.not_run import NO_WORKER
 from sdbench.results.record import Record, Status
 from sdbench.results.rounds import TIMED_STATUSES
 from sdbench.results.store import LOGS_FOLDER, RunWriter, utc_now
@@ -15,7 +16,9 @@ from sdbench.run.controller import Controller, InTurns, Job, Progress
 from sdbench.run.fork_launch import ForkServerLauncher
 from sdbench.run.launch import Launcher
 from sdbench.run.messages import Ready
-from sdbench.run.session import Order, judge_for, move_logs, run_info
+from sdbench.run.order import Order
+from sdbench.run.run_folder import move_logs, run_info
+from sdbench.run.session import judge_for
 from sdbench.run.worker_process import CannotStart
 from sdbench.suite.configuration import Configuration
 
@@ -191,7 +194,7 @@ def _stand_in(configuration: Configuration) -> Record:
     return Record(
         key=configuration.key,
         knobs=configuration.knobs,
-        worker="none",
+        worker=NO_WORKER,
         started_at=utc_now(),
         status=Status.OK,
     )

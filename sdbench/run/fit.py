@@ -21,10 +21,12 @@ from sdbench.run.forecast import Predicts
 from sdbench.run.judge import Judge
 from sdbench.run.launch import Launcher
 from sdbench.run.messages import Ready
+from sdbench.run.order import Order
 from sdbench.run.predict_target import target_of
 from sdbench.run.predicting_process import CannotPredict
 from sdbench.run.predictor import Question
-from sdbench.run.session import Order, RunListener, create_run, judge_for, move_logs, run_suite
+from sdbench.run.run_folder import create_run, move_logs
+from sdbench.run.session import RunListener, judge_for, run_suite
 from sdbench.run.worker_process import CannotStart
 from sdbench.suite.configuration import Configuration
 from sdbench.suite.model import Suite

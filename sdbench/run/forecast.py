@@ -8,9 +8,9 @@ from dataclasses import replace
 from typing import Protocol
 
 from sdbench.predict.target import Target
+from sdbench.results.not_run import not_run
 from sdbench.results.prediction import Fit, Prediction
 from sdbench.results.record import Record, Status
-from sdbench.results.store import utc_now
 from sdbench.run.plan import load_key
 from sdbench.run.predicting_process import CannotPredict
 from sdbench.run.predictor import Question, Told
@@ -107,13 +107,9 @@ class Forecast:
     def ruled_out(self, configuration: Configuration) -> Record:
         """The record of a configuration that is not measured since it does not fit."""
         prediction = self._predictions[configuration.key]
-        return Record(
-            key=configuration.key,
-            knobs=dict(configuration.knobs),
-            worker="none",
-            started_at=utc_now(),
-            status=Status.SKIPPED,
-            reason=f"predicted: {self._need(prediction)}; --no-predict measures all",
+        reason = f"predicted: {self._need(prediction)}; --no-predict measures all"
+        return replace(
+            not_run(configuration.key, configuration.knobs, reason),
             predicted_allocated_bytes=prediction.peak_allocated_bytes,
             predicted_fit=prediction.verdict,
         )

@@ -3,29 +3,16 @@
 from __future__ import annotations
 
 import shutil
-import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
-from sdbench.errors import SdbenchError
-from sdbench.jsontypes import canonical_json
 from sdbench.results.plan_file import EXHAUSTIVE, STAGED, PlanNotes, write_plan_notes
 from sdbench.results.record import Record
-from sdbench.results.store import (
-    LOGS_FOLDER,
-    Run,
-    RunInfo,
-    RunWriter,
-    find_runs,
-    read_info,
-    read_run,
-    utc_now,
-)
+from sdbench.results.store import Run, RunWriter
 from sdbench.run.budget import Budget
-from sdbench.run.commit import commit_of, commit_of_tracked
 from sdbench.run.confirm import Leaders, confirm, repeat
 from sdbench.run.controller import Controller, Job, Progress
 from sdbench.run.drawings import Drawings
@@ -33,60 +20,14 @@ from sdbench.run.forecast import Forecast, Predicts, forecast
 from sdbench.run.judge import Judge
 from sdbench.run.launch import Launcher
 from sdbench.run.messages import Ready
+from sdbench.run.order import Order
 from sdbench.run.plan import plan
 from sdbench.run.predict_target import target_of
+from sdbench.run.resume import require_same_fingerprint, run_to_resume
+from sdbench.run.run_folder import create_run, move_logs
 from sdbench.run.staged import Plans, Site, StagedListener, StagedRun, Staging, is_measured
 from sdbench.run.worker_process import CannotStart
 from sdbench.suite.configuration import Configuration
-from sdbench.suite.errors import SuiteError
-from sdbench.suite.load import suite_from_json
-from sdbench.suite.model import Suite
-
-MAY_CHANGE = ("gates", "hardware", "max_configurations")
-"""What of a suite may change between a run and its resumption: it changes no measurement."""
-
-
-class CannotResume(SdbenchError):
-    """The run that was to be resumed does not fit; the message says in what."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Order:
-    """What the user asked for.
-
-    Attributes:
-        suite: The suite.
-        configurations: What it stands for.
-        results: Folder that holds all results.
-        device: Word for the device.
-        trust_remote_code: Whether models' own code may run.
-        resume: Whether to go on with the newest run of this suite.
-        memory_limit_bytes: What a configuration may use of the device's memory, or None.
-        rounds: Rounds of every configuration, the sweep's among them, each in a worker of its own.
-        plan: ``staged`` or ``exhaustive``, where the run may be a staged one; None for what the
-            run that it goes on with was, and otherwise ``staged``.
-        budget_s: Seconds that a staged run may take from its first drawing or round on, or None.
-        shard: Which part of the suite the configurations are, such as ``2/4``; None for all.
-        command_line: What the user wrote, for reading; by default this process's arguments.
-    """
-
-    suite: Suite
-    configurations: Sequence[Configuration]
-    results: Path
-    device: str = "auto"
-    trust_remote_code: bool = False
-    resume: bool = False
-    memory_limit_bytes: int | None = None
-    rounds: int = 1
-    plan: str | None = None
-    budget_s: float | None = None
-    shard: str | None = None
-    command_line: tuple[str, ...] = ()
-
-    @property
-    def references(self) -> Path:
-        """Folder of the references, which all runs share; it can be removed at any time."""
-        return self.results / ".references"
 
 
 class RunListener(StagedListener, Protocol):
@@ -138,11 +79,8 @@ def run_suite(
         CannotStart: No worker could start, for example since the device is not there.
         CannotResume: The run to go on with was made from another suite or on another device.
     """
-    planned = plan(order.configurations)
+    earlier = run_to_resume(order) if order.resume else None
     parent = order.results / order.suite.name
-    earlier = _run_to_resume(order) if order.resume else None
-    latest = earlier.latest if earlier else {}
-    asked = [item for item in planned if _is_open(latest.get(item.key))]
     parent.mkdir(parents=True, exist_ok=True)
     logs = Path(tempfile.mkdtemp(prefix=".starting-", dir=parent))
     job = Job(order.suite, order.device, order.trust_remote_code, order.memory_limit_bytes)
@@ -150,74 +88,137 @@ def run_suite(
         with Controller(job, launcher, logs, _workers_of(earlier)) as controller:
             ready = controller.start_worker()
             if earlier is not None:
-                _require_same_fingerprint(earlier, ready)
-            expected = _forecast(order, predictor, asked, ready, listener)
-            planned = expected.ordered(planned)
-            able = _able(planned, earlier, latest, expected)
-            rounds = max(order.rounds, earlier.info.planned_rounds if earlier else 1)
-            staged, why_not = _staged_plan(order, staging, able, earlier, rounds)
+                require_same_fingerprint(earlier, ready)
+            work = _work(order, earlier, ready, predictor, staging, listener)
             if earlier is None:
-                writer = create_run(order, planned, ready, STAGED if staged else EXHAUSTIVE)
+                writer = create_run(order, work.planned, ready, work.plan_name)
             else:
                 writer = RunWriter.resume(earlier.folder)
             controller.logs_folder = move_logs(logs, writer.folder)
-            missing = [
-                item
-                for item in expected.ordered(asked)
-                if not _stays_ruled_out(latest.get(item.key), expected)
-            ]
-            listener.begun(writer.folder, ready.device, len(planned), len(planned) - len(missing))
-            if why_not is not None and missing:
-                listener.note(why_not)
-            stopped = None
-            sweep = None
+            done = len(work.planned) - len(work.missing)
+            listener.begun(writer.folder, ready.device, len(work.planned), done)
+            if work.why_exhaustive is not None and work.missing:
+                listener.note(work.why_exhaustive)
             with writer:
                 drawings, judge = judge_for(order, controller, writer.folder, listener)
-                budget = Budget(order.budget_s, staging.clock) if staging else Budget()
                 site = Site(
                     controller=controller,
                     writer=writer,
                     judge=judge,
-                    complete=lambda item, record: judge.complete(item, expected.added(record)),
+                    complete=lambda item, one: judge.complete(item, work.expected.added(one)),
                     listener=listener,
-                    budget=budget,
+                    budget=Budget(order.budget_s, staging.clock) if staging else Budget(),
                 )
                 try:
-                    judge.remember(latest.values())
-                    fitting = _without_ruled_out(missing, expected, judge, writer, listener)
-                    budget.begin()
-                    if staged is not None and staging is not None:
-                        notes = earlier.plan_notes if earlier else None
-                        sweep = StagedRun(staged, staging, site, able, _sweep_of(earlier), notes)
-                        sweep.run()
-                    else:
-                        if earlier is not None and earlier.plan_notes is not None:
-                            write_plan_notes(writer.folder, _without_plan(earlier.plan_notes))
-                        judge.prepare(fitting)
-                        controller.measure(fitting, writer, listener, site.complete)
-                        repeat(controller, writer, rounds - 1, listener)
-                    if leaders is not None:
-                        confirm(
-                            controller,
-                            writer,
-                            leaders,
-                            max(rounds - 1, order.suite.measure.confirm_rounds),
-                            listener,
-                            rounds - 1,
-                            budget,
-                            sweep.measured_leaders if sweep else None,
-                        )
-                except KeyboardInterrupt:
-                    stopped = "interrupted"
-                except CannotStart as error:
-                    stopped = str(error)
+                    stopped = _measure(order, work, site, leaders, staging)
                 finally:
                     drawings.clear()
-                    if sweep is not None:
-                        sweep.write_notes()
             return Outcome(writer.folder, stopped)
     finally:
         shutil.rmtree(logs, ignore_errors=True)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Work:
+    """What there is to do.
+
+    Attributes:
+        earlier: The run that goes on, or None.
+        planned: What the suite stands for, in the order of the run.
+        missing: Those of it that have no answer yet, and may get one.
+        able: Those of it that are not ruled out, in the order of the run that goes on.
+        expected: What was predicted.
+        rounds: Rounds of every configuration.
+        staged: The plan of a staged run, or None.
+        why_exhaustive: Why a run that might have been a staged one is none, where that is news.
+    """
+
+    earlier: Run | None
+    planned: tuple[Configuration, ...]
+    missing: tuple[Configuration, ...]
+    able: tuple[Configuration, ...]
+    expected: Forecast
+    rounds: int
+    staged: Plans | None
+    why_exhaustive: str | None
+
+    @property
+    def plan_name(self) -> str:
+        """The plan's name."""
+        return EXHAUSTIVE if self.staged is None else STAGED
+
+
+def _work(
+    order: Order,
+    earlier: Run | None,
+    ready: Ready,
+    predictor: Predicts | None,
+    staging: Staging | None,
+    listener: RunListener,
+) -> _Work:
+    planned = plan(order.configurations)
+    latest = earlier.latest if earlier else {}
+    asked = [item for item in planned if _is_open(latest.get(item.key))]
+    expected = _forecast(order, predictor, asked, ready, listener)
+    missing = (
+        item
+        for item in expected.ordered(asked)
+        if not _stays_ruled_out(latest.get(item.key), expected)
+    )
+    able = _able(expected.ordered(planned), earlier, latest, expected)
+    rounds = max(order.rounds, earlier.info.planned_rounds if earlier else 1)
+    staged, why_exhaustive = _staged_plan(order, staging, able, earlier, rounds)
+    return _Work(
+        earlier=earlier,
+        planned=expected.ordered(planned),
+        missing=tuple(missing),
+        able=tuple(able),
+        expected=expected,
+        rounds=rounds,
+        staged=staged,
+        why_exhaustive=why_exhaustive,
+    )
+
+
+def _measure(
+    order: Order, work: _Work, site: Site, leaders: Leaders | None, staging: Staging | None
+) -> str | None:
+    """Measures what is missing, and again what matters; why it ended early, or None."""
+    earlier, fresh = work.earlier, work.rounds - 1
+    sweep = None
+    try:
+        site.judge.remember(earlier.latest.values() if earlier else ())
+        fitting = _without_ruled_out(work, site)
+        site.budget.begin()
+        if work.staged is not None and staging is not None:
+            notes = earlier.plan_notes if earlier else None
+            sweep = StagedRun(work.staged, staging, site, work.able, _sweep_of(earlier), notes)
+            sweep.run()
+        else:
+            if earlier is not None and earlier.plan_notes is not None:
+                write_plan_notes(site.writer.folder, _without_plan(earlier.plan_notes))
+            site.judge.prepare(fitting)
+            site.controller.measure(fitting, site.writer, site.listener, site.complete)
+            repeat(site.controller, site.writer, fresh, site.listener)
+        if leaders is not None:
+            confirm(
+                site.controller,
+                site.writer,
+                leaders,
+                max(fresh, order.suite.measure.confirm_rounds),
+                site.listener,
+                fresh,
+                site.budget,
+                sweep.measured_leaders if sweep else None,
+            )
+    except KeyboardInterrupt:
+        return "interrupted"
+    except CannotStart as error:
+        return str(error)
+    finally:
+        if sweep is not None:
+            sweep.write_notes()
+    return None
 
 
 def judge_for(
@@ -319,20 +320,14 @@ def _forecast(
     return forecast(predictor, order.suite, asked, target, order.trust_remote_code, listener)
 
 
-def _without_ruled_out(
-    configurations: Sequence[Configuration],
-    expected: Forecast,
-    judge: Judge,
-    writer: RunWriter,
-    listener: RunListener,
-) -> list[Configuration]:
-    """Those that are to be measured; the others get their records."""
+def _without_ruled_out(work: _Work, site: Site) -> list[Configuration]:
+    """Those of the missing that are to be measured; the others get their records."""
     fitting = []
-    for configuration in configurations:
-        if expected.rules_out(configuration.key):
-            record = judge.complete(configuration, expected.ruled_out(configuration))
-            writer.append(record)
-            listener.finished(configuration, record)
+    for configuration in work.missing:
+        if work.expected.rules_out(configuration.key):
+            record = site.judge.complete(configuration, work.expected.ruled_out(configuration))
+            site.writer.append(record)
+            site.listener.finished(configuration, record)
         else:
             fitting.append(configuration)
     return fitting
@@ -343,119 +338,3 @@ def _workers_of(run: Run | None) -> int:
     names = {record.worker for record in run.records} if run else set()
     numbers = [name.rpartition("-")[2] for name in names]
     return max((int(number) for number in numbers if number.isdigit()), default=0)
-
-
-def create_run(
-    order: Order, planned: Sequence[Configuration], ready: Ready, plan_name: str = EXHAUSTIVE
-) -> RunWriter:
-    """Starts a run in a folder of its own, named by the time and the device."""
-    started_at = utc_now()
-    part = f"-shard{order.shard.replace('/', 'of')}" if order.shard else ""
-    info = run_info(order, planned, ready, started_at, plan_name)
-    while True:
-        folder = free_folder(order.results / order.suite.name, started_at, ready.slug + part)
-        try:
-            return RunWriter.create(folder, info)
-        except FileExistsError:  # another command line was faster, as that of another device
-            continue
-
-
-def free_folder(parent: Path, started_at: str, slug: str) -> Path:
-    """A folder that does not exist yet, named by the time and what is told of the device."""
-    stamp = started_at.replace("-", "").replace(":", "")
-    folder = parent / f"{stamp}-{slug}"
-    count = 2
-    while folder.exists():
-        folder = parent / f"{stamp}-{slug}-{count}"
-        count += 1
-    return folder
-
-
-def run_info(
-    order: Order,
-    planned: Sequence[Configuration],
-    ready: Ready,
-    started_at: str,
-    plan_name: str = EXHAUSTIVE,
-) -> RunInfo:
-    """What holds for all records of a run."""
-    return RunInfo(
-        suite=order.suite.to_json(),
-        device=ready.device,
-        fingerprint=ready.fingerprint,
-        environment={
-            "command_line": list(order.command_line) or ["sdbench", *sys.argv[1:]],
-            "commit": commit_of(Path.cwd()),
-            "sdbench_commit": commit_of_tracked(Path(__file__)),
-            "torch_device": ready.torch_device,
-            "variables": ready.environment,
-        },
-        started_at=started_at,
-        planned_keys=tuple(configuration.key for configuration in planned),
-        planned_rounds=order.rounds,
-        plan=plan_name,
-        budget_s=order.budget_s,
-        shard=order.shard,
-    )
-
-
-def move_logs(logs: Path, folder: Path) -> Path:
-    """Moves the logs of the start into the run's folder; workers keep writing to them."""
-    target = folder / LOGS_FOLDER
-    number = 2
-    while target.exists():
-        target = folder / f"{LOGS_FOLDER}-{number}"
-        number += 1
-    logs.rename(target)
-    target.chmod(0o755)
-    return target
-
-
-def newest_run(results: Path, suite_name: str, shard: str | None) -> Path | None:
-    """Folder of the newest run of a suite, or of one of its shards; None where there is none."""
-    folders = reversed(find_runs(results, suite_name))
-    return next((folder for folder in folders if read_info(folder).shard == shard), None)
-
-
-def _run_to_resume(order: Order) -> Run | None:
-    folder = newest_run(order.results, order.suite.name, order.shard)
-    if folder is None:
-        return None
-    run = read_run(folder)
-    differing = [
-        name
-        for name in differences(as_of_now(run.info.suite), order.suite.to_json())
-        if name not in MAY_CHANGE
-    ]
-    if differing:
-        raise CannotResume(
-            f"{run.folder} was made from another version of this suite "
-            f"({', '.join(differing)} differ): run without --resume to start anew"
-        )
-    return run
-
-
-def as_of_now(stored: Mapping[str, Any]) -> Mapping[str, Any]:
-    """A stored suite with the present defaults in place of keys that were unknown in its time."""
-    try:
-        return suite_from_json(stored).to_json()
-    except SuiteError:
-        return stored
-
-
-def _require_same_fingerprint(run: Run, ready: Ready) -> None:
-    differing = differences(run.info.fingerprint, ready.fingerprint)
-    if differing:
-        raise CannotResume(
-            f"{run.folder} was measured under other conditions ({', '.join(differing)} differ): "
-            "run without --resume to start anew"
-        )
-
-
-def differences(old: Mapping[str, object], new: Mapping[str, object]) -> list[str]:
-    """Names whose values differ, compared as JSON."""
-    return [
-        name
-        for name in sorted({*old, *new})
-        if canonical_json(old.get(name)) != canonical_json(new.get(name))  # type: ignore[arg-type]
-    ]

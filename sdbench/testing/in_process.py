@@ -11,7 +11,8 @@ from sdbench.jsontypes import JsonValue
 from sdbench.knobs.base import Cost
 from sdbench.knobs.registry import KNOBS
 from sdbench.results.store import Run, read_run
-from sdbench.run.session import Order, run_suite
+from sdbench.run.order import Order
+from sdbench.run.session import run_suite
 from sdbench.run.worker_process import CannotStart
 from sdbench.suite.expand import configurations
 from sdbench.suite.load import suite_from_mapping

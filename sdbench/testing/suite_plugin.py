@@ -13,8 +13,8 @@ from sdbench.results.record import Record
 from sdbench.results.rounds import TIMED_STATUSES
 from sdbench.results.store import Run
 from sdbench.results.table import accepted_samples
+from sdbench.run.order import Order
 from sdbench.run.plan import plan
-from sdbench.run.session import Order
 from sdbench.run.worker_process import CannotStart
 from sdbench.suite.configuration import Configuration
 from sdbench.suite.expand import configurations

@@ -20,8 +20,10 @@ from sdbench.run.controller import Controller, Job
 from sdbench.run.environment import worker_environment
 from sdbench.run.judge import Judge
 from sdbench.run.launch import Launcher, launcher_for
+from sdbench.run.order import Order
 from sdbench.run.plan import plan
-from sdbench.run.session import Order, create_run, judge_for, move_logs
+from sdbench.run.run_folder import create_run, move_logs
+from sdbench.run.session import judge_for
 from sdbench.run.worker_process import CannotStart
 from sdbench.suite.configuration import Configuration
 from sdbench.suite.model import Suite

@@ -16,8 +16,9 @@ from sdbench.jsontypes import JsonValue
 from sdbench.knobs.registry import KNOBS
 from sdbench.run.environment import worker_environment
 from sdbench.run.launch import has_gpu_driver, launcher_for
+from sdbench.run.order import Order
 from sdbench.run.predictor import predictor_for
-from sdbench.run.session import Order, Outcome, run_suite
+from sdbench.run.session import Outcome, run_suite
 from sdbench.suite.defaults import with_defaults
 from sdbench.suite.expand import configurations
 from sdbench.suite.model import FidelityProtocol, Limits, Objective, Protocol, Suite

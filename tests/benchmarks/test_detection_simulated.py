@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import importlib
 import json
 from dataclasses import replace
@@ -27,7 +28,10 @@ def _module(name: str, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
 
 @pytest.fixture
 def simulated(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    return _module("detection_simulated", monkeypatch)
+    """The bench; what it imported stays, and no round need look through it for garbage."""
+    module = _module("detection_simulated", monkeypatch)
+    gc.freeze()
+    return module
 
 
 @pytest.mark.parametrize("in_turns", [False, True])

@@ -16,7 +16,7 @@ from sdbench.run.ab_listener import Pair, Stage
 from sdbench.run.ab_order import AbOrder
 from sdbench.run.launch import Launcher
 from sdbench.run.messages import Command, Draw, Event, Measure, Turn
-from sdbench.run.session import Order
+from sdbench.run.order import Order
 from sdbench.run.worker_process import RunningWorker
 from sdbench.suite.configuration import Configuration
 

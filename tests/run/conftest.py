@@ -9,15 +9,15 @@ from typing import Any
 import pytest
 from launchers import SCRIPTED, KeptLauncher
 
-from sdbench.results.record import Record
 from sdbench.run.environment import worker_environment
 from sdbench.run.launch import Launcher, SpawnLauncher
-from sdbench.run.session import Order
-from sdbench.suite.configuration import Configuration
+from sdbench.run.order import Order
 from sdbench.suite.expand import configurations
 from sdbench.suite.load import load_suite
 
 from .ab_runs import AbRecorder, Turns, without_fidelity
+from .recorder import Recorder
+from .staged_runs import StagedRuns
 
 SUITE = """
 name: scripted
@@ -91,36 +91,6 @@ def forked() -> Iterator[KeptLauncher]:
     launcher.end()
 
 
-class Recorder:
-    """A listener that remembers what it is told."""
-
-    def __init__(self) -> None:
-        self.records: list[Record] = []
-        self.phases: list[str] = []
-        self.notes: list[str] = []
-        self.batches: list[tuple[str, int]] = []
-        self.fresh_rounds: list[tuple[int, int, int]] = []
-        self.done_before = 0
-
-    def begun(self, folder: Path, device: str, planned: int, done: int) -> None:
-        self.done_before = done
-
-    def phase(self, configuration: Configuration, phase: str) -> None:
-        self.phases.append(phase)
-
-    def finished(self, configuration: Configuration, record: Record) -> None:
-        self.records.append(record)
-
-    def note(self, text: str) -> None:
-        self.notes.append(text)
-
-    def again(self, count: int, number: int, rounds: int) -> None:
-        self.fresh_rounds.append((count, number, rounds))
-
-    def batch(self, why: str, count: int) -> None:
-        self.batches.append((why, count))
-
-
 @pytest.fixture
 def recorder() -> Recorder:
     return Recorder()
@@ -140,3 +110,8 @@ def listener() -> AbRecorder:
 def plain(order: Callable[..., Order]) -> Order:
     """Two loads of three configurations each, without pictures to judge."""
     return without_fidelity(order())
+
+
+@pytest.fixture
+def staged(tmp_path: Path, forked: KeptLauncher, script: Callable[..., str]) -> StagedRuns:
+    return StagedRuns(tmp_path, forked, script)

@@ -16,7 +16,7 @@ from sdbench.run.ab import run_ab
 from sdbench.run.ab_listener import StageKind
 from sdbench.run.launch import Launcher
 from sdbench.run.messages import Command, Event, Finished, Start
-from sdbench.run.session import Order
+from sdbench.run.order import Order
 
 from .ab_runs import (
     AbRecorder,

@@ -14,7 +14,7 @@ from sdbench.results.record import Record, Status
 from sdbench.run.ab import run_ab
 from sdbench.run.launch import Launcher
 from sdbench.run.messages import Event, Ready
-from sdbench.run.session import Order
+from sdbench.run.order import Order
 from sdbench.run.surroundings import Unfit
 from sdbench.run.worker_process import CannotStart
 from sdbench.suite.configuration import Configuration

@@ -6,7 +6,7 @@ import pytest
 from ab_jobs import installation
 
 from sdbench.run.ab_order import NoControl, are_the_same, chosen_control
-from sdbench.run.session import Order
+from sdbench.run.order import Order
 
 
 def test_the_control_is_chosen_by_its_settings(plain: Order) -> None:

@@ -16,7 +16,7 @@ from sdbench.run.ab_order import NoTurns, calls_take_turns
 from sdbench.run.ab_turns import take_turns
 from sdbench.run.launch import Launcher
 from sdbench.run.messages import Command, Event, Measure, Ready, Waiting
-from sdbench.run.session import Order
+from sdbench.run.order import Order
 from sdbench.run.worker_process import WorkerDied
 
 from .ab_runs import AbRecorder, DelegatingWorker, Turns, WrappingLauncher, job_order, nothing

@@ -17,12 +17,13 @@ from sdbench.analysis.recommend import recommend_for_run
 from sdbench.results.record import Status
 from sdbench.results.store import RECORDS_FILE, RUN_FILE, Run, read_run
 from sdbench.run import confirm
-from sdbench.run.session import Order, Outcome, run_suite
+from sdbench.run.order import Order
+from sdbench.run.session import Outcome, run_suite
 from sdbench.run.worker_process import WorkerProcess
 from sdbench.suite.expand import configurations
 from sdbench.suite.load import load_suite
 
-from .conftest import Recorder
+from .recorder import Recorder
 
 SWEEP = """
 name: lucky

@@ -17,10 +17,11 @@ from sdbench.results.store import read_run
 from sdbench.run import worker_process
 from sdbench.run.launch import Launcher
 from sdbench.run.messages import EVENTS, Declined, Ready
-from sdbench.run.session import Order, run_suite
+from sdbench.run.order import Order
+from sdbench.run.session import run_suite
 from sdbench.run.worker_process import CannotStart, WorkerProcess
 
-from .conftest import Recorder
+from .recorder import Recorder
 
 
 @pytest.fixture

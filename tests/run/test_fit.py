@@ -18,15 +18,15 @@ from sdbench.results.record import Status
 from sdbench.results.store import read_run
 from sdbench.run.fit import FitOutcome, fit
 from sdbench.run.launch import Launcher
+from sdbench.run.order import Order
 from sdbench.run.predicting_process import CannotPredict
 from sdbench.run.predictor import Question
-from sdbench.run.session import Order
 from sdbench.suite.configuration import Configuration
 from sdbench.suite.load import suite_from_json
 from sdbench.suite.model import FidelityProtocol, Inputs, Limits, Protocol, Suite
 from sdbench.units import MIB
 
-from .conftest import Recorder
+from .recorder import Recorder
 
 PROTOCOL = Protocol(warmup=1, max_warmup=1, min_samples=1, max_samples=1)
 SCRIPT = {

@@ -21,14 +21,15 @@ from sdbench.results.fidelity import Subject
 from sdbench.results.record import Status
 from sdbench.results.store import RUN_FILE, Run, read_run
 from sdbench.run.drawing_key import drawing_key
+from sdbench.run.order import Order
 from sdbench.run.predictor import Predictor, Question
-from sdbench.run.session import Order, run_suite
+from sdbench.run.session import run_suite
 from sdbench.suite.configuration import Configuration
 from sdbench.suite.expand import configurations
 from sdbench.suite.load import load_suite
 from sdbench.suite.model import Inputs
 
-from .conftest import Recorder
+from .recorder import Recorder
 
 SUITE = """
 name: in-a-folder

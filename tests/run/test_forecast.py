@@ -18,13 +18,14 @@ from sdbench.results.record import Record, Status
 from sdbench.results.store import Run, read_run
 from sdbench.run.forecast import Forecast, forecast
 from sdbench.run.launch import Launcher
+from sdbench.run.order import Order
 from sdbench.run.predicting_process import CannotPredict
 from sdbench.run.predictor import Question, Told
-from sdbench.run.session import Order, run_suite
+from sdbench.run.session import run_suite
 from sdbench.suite.configuration import Configuration
 from sdbench.units import GIB, MIB
 
-from .conftest import Recorder
+from .recorder import Recorder
 
 
 @pytest.fixture

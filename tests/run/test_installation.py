@@ -21,7 +21,7 @@ from sdbench.run.installation import NoInstallation, Probed, probe
 from sdbench.run.interpreter import Interpreter, resolve_python
 from sdbench.run.launch import SpawnLauncher
 from sdbench.run.messages import Ready, Start
-from sdbench.run.session import Order
+from sdbench.run.order import Order
 from sdbench.run.side_environment import (
     side_environment,
 )

@@ -18,11 +18,12 @@ from sdbench.results.store import Run, read_run
 from sdbench.run.controller import Controller
 from sdbench.run.drawings import LEAST_PICTURES, OTHER_PROMPTS
 from sdbench.run.messages import Draw, Drawn
-from sdbench.run.session import Order, run_suite
+from sdbench.run.order import Order
+from sdbench.run.session import run_suite
 from sdbench.suite.expand import configurations
 from sdbench.suite.load import load_suite
 
-from .conftest import Recorder
+from .recorder import Recorder
 
 FAST = "{warmup: 1, min_samples: 1, max_samples: 1, timeout: 5min}"
 

@@ -15,12 +15,13 @@ from sdbench.run.controller import Controller, Job
 from sdbench.run.environment import worker_environment
 from sdbench.run.fork_launch import ForkServerLauncher
 from sdbench.run.launch import SpawnLauncher, launcher_for
+from sdbench.run.order import Order
 from sdbench.run.processes import ProcessId
-from sdbench.run.session import Order, run_suite
+from sdbench.run.session import run_suite
 from sdbench.run.worker_process import CannotStart, WorkerDied
 from sdbench.suite.configuration import Configuration
 
-from .conftest import Recorder
+from .recorder import Recorder
 
 ENVIRONMENT = worker_environment(os.environ)
 

@@ -14,13 +14,14 @@ from sdbench.results.store import Run, read_run
 from sdbench.run.environment import worker_environment
 from sdbench.run.fork_launch import ForkServerLauncher
 from sdbench.run.messages import Measure, Start
-from sdbench.run.session import Order, run_suite
+from sdbench.run.order import Order
+from sdbench.run.session import run_suite
 from sdbench.run.worker import Worker
 from sdbench.suite.configuration import Configuration
 from sdbench.suite.model import Protocol, Suite
 from sdbench.units import MIB
 
-from .conftest import Recorder
+from .recorder import Recorder
 
 SHARED = {"pipeline": {"builtin": "tiny"}, "steps": 1, "threads": 1}
 BATCHES = (1, 4, 2)

@@ -17,7 +17,7 @@ from sdbench.run.fork_launch import ForkServerLauncher
 from sdbench.suite.configuration import Configuration
 from sdbench.suite.model import Inputs, Protocol, Suite
 
-from .conftest import Recorder
+from .recorder import Recorder
 
 PICTURE = Path(__file__).parents[2] / "suites" / "inputs" / "face.png"
 PIPELINE = {"builtin": "tiny"}

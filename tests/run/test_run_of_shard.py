@@ -9,10 +9,12 @@ import pytest
 from launchers import KeptLauncher
 
 from sdbench.results.store import read_run
-from sdbench.run import session
-from sdbench.run.session import Order, newest_run, run_suite
+from sdbench.run import run_folder
+from sdbench.run.order import Order
+from sdbench.run.run_folder import newest_run
+from sdbench.run.session import run_suite
 
-from .conftest import Recorder
+from .recorder import Recorder
 
 
 def test_a_shard_is_gone_on_with_and_no_other_run(
@@ -43,6 +45,6 @@ def test_a_folder_that_another_command_line_took_in_between_is_left_alone(
     taken = tmp_path / "taken"
     taken.mkdir()
     names = iter([taken, tmp_path / "free"])
-    monkeypatch.setattr(session, "free_folder", lambda *arguments: next(names))
+    monkeypatch.setattr(run_folder, "free_folder", lambda *arguments: next(names))
     assert run_suite(order(), forked, recorder).folder == tmp_path / "free"
     assert list(taken.iterdir()) == []

@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,9 +16,10 @@ from sdbench.analysis.completeness import completeness
 from sdbench.results.record import Status
 from sdbench.results.store import RECORDS_FILE, RunFolderError, RunWriter, read_run
 from sdbench.run.launch import Launcher
-from sdbench.run.session import CannotResume, Order, run_suite
+from sdbench.run.order import Order
+from sdbench.run.session import run_suite
 
-from .conftest import Recorder
+from .recorder import Recorder
 
 
 def cut(folder: Path, kept: int, torn: bytes = b"") -> None:
@@ -106,42 +106,6 @@ def test_without_resume_every_run_has_a_folder_of_its_own(
     first = run_suite(order(), launcher, recorder)
     second = run_suite(order(), launcher, recorder)
     assert first.folder != second.folder
-
-
-def test_resume_refuses_another_version_of_the_suite(
-    order: Callable[..., Order], launcher: Launcher, recorder: Recorder
-) -> None:
-    earlier = order()
-    run_suite(earlier, launcher, recorder)
-    changed = replace(
-        earlier,
-        resume=True,
-        suite=replace(
-            earlier.suite, inputs=replace(earlier.suite.inputs, prompts=("another prompt",))
-        ),
-    )
-    with pytest.raises(CannotResume, match=r"another version of this suite \(inputs differ\)"):
-        run_suite(changed, launcher, recorder)
-
-
-def test_resume_refuses_another_memory_limit(
-    order: Callable[..., Order], launcher: Launcher, recorder: Recorder
-) -> None:
-    outcome = run_suite(order(memory_limit_bytes=8 << 30), launcher, recorder)
-    assert read_run(outcome.folder).info.memory_limit_bytes == 8 << 30
-    with pytest.raises(CannotResume, match=r"other conditions \(memory_limit_bytes differ\)"):
-        run_suite(order(resume=True), launcher, recorder)
-
-
-def test_resume_refuses_another_device(
-    order: Callable[..., Order],
-    script: Callable[..., str],
-    launcher: Launcher,
-    recorder: Recorder,
-) -> None:
-    run_suite(order(), launcher, recorder)
-    with pytest.raises(CannotResume, match=r"other conditions \(device differ\)"):
-        run_suite(order(script(name="Another"), resume=True), launcher, recorder)
 
 
 RUN_UNTIL_HANG = """
