@@ -11,7 +11,6 @@ import math
 
 import numpy as np
 from numpy.typing import NDArray
-from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 from sdbench.measure.drawing import Drawing
 from sdbench.results.fidelity import Agreement
@@ -49,6 +48,8 @@ def psnr_db(picture: Picture, other: Picture) -> float:
     """Peak signal-to-noise ratio of two 8-bit pictures in dB, at most `ROUNDING_PSNR_DB`."""
     if np.array_equal(picture, other):
         return ROUNDING_PSNR_DB
+    from skimage.metrics import peak_signal_noise_ratio  # takes half a second to import
+
     found = float(peak_signal_noise_ratio(other, picture, data_range=255))
     return min(found, ROUNDING_PSNR_DB)
 
@@ -61,6 +62,8 @@ def ssim(picture: Picture, other: Picture) -> float:
     """
     if min(picture.shape[:2]) < _SSIM_PIXELS:
         raise ValueError(f"SSIM needs pictures of {_SSIM_PIXELS} pixels a side and more")
+    from skimage.metrics import structural_similarity
+
     return float(
         structural_similarity(
             other,

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import os
-
 import pytest
+from launchers import KeptLauncher
 
 from sdbench.analysis.measurement import measurements
 from sdbench.analysis.recommend import recommend_for_run
 from sdbench.report.rows import table_view
 from sdbench.results.record import Status
 from sdbench.results.store import Run, read_run
-from sdbench.run.environment import worker_environment
-from sdbench.run.fork_launch import ForkServerLauncher
 from sdbench.run.messages import Measure, Start
 from sdbench.run.order import Order
 from sdbench.run.session import run_suite
@@ -32,7 +29,7 @@ SUITE = Suite(name="limited", fixed=SHARED, measure=PROTOCOL)
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
+def run(real: KeptLauncher, tmp_path_factory: pytest.TempPathFactory) -> Run:
     order = Order(
         suite=SUITE,
         configurations=[Configuration.of({**SHARED, "batch_size": size}) for size in BATCHES],
@@ -40,8 +37,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
         device="cpu",
         memory_limit_bytes=LIMIT_BYTES,
     )
-    launcher = ForkServerLauncher(worker_environment(os.environ))
-    return read_run(run_suite(order, launcher, Recorder()).folder)
+    return read_run(run_suite(order, real, Recorder()).folder)
 
 
 def test_what_does_not_fit_is_out_of_memory_and_the_others_are_measured(run: Run) -> None:

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from launchers import KeptLauncher
 
 from sdbench.knobs.registry import KNOBS
 from sdbench.results.record import Record, Status
 from sdbench.run.controller import Controller, Job
-from sdbench.run.environment import worker_environment
-from sdbench.run.fork_launch import ForkServerLauncher
 from sdbench.suite.configuration import Configuration
 from sdbench.suite.model import Inputs, Protocol, Suite
 
@@ -56,17 +54,10 @@ SUITE = Suite(
 )
 
 
-@pytest.fixture(scope="module")
-def launcher() -> Iterator[ForkServerLauncher]:
-    server = ForkServerLauncher(worker_environment(os.environ))
-    yield server
-    server.close()
-
-
 class Rounds:
     """Rounds of a worker that is reused, and of fresh ones."""
 
-    def __init__(self, launcher: ForkServerLauncher, folder: Path) -> None:
+    def __init__(self, launcher: KeptLauncher, folder: Path) -> None:
         self._job = Job(SUITE, "cpu")
         self._launcher = launcher
         self._folder = folder
@@ -94,10 +85,8 @@ class Rounds:
 
 
 @pytest.fixture(scope="module")
-def rounds(
-    launcher: ForkServerLauncher, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Rounds]:
-    made = Rounds(launcher, tmp_path_factory.mktemp("reuse"))
+def rounds(real: KeptLauncher, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rounds]:
+    made = Rounds(real, tmp_path_factory.mktemp("reuse"))
     yield made
     made.close()
 

@@ -11,11 +11,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from launchers import KeptLauncher
 
 from sdbench.analysis.completeness import completeness
 from sdbench.results.record import Status
 from sdbench.results.store import RECORDS_FILE, RunFolderError, RunWriter, read_run
-from sdbench.run.launch import Launcher
 from sdbench.run.order import Order
 from sdbench.run.session import run_suite
 
@@ -30,9 +30,9 @@ def cut(folder: Path, kept: int, torn: bytes = b"") -> None:
 
 
 def test_a_run_folder_names_the_device_and_holds_the_plan(
-    order: Callable[..., Order], launcher: Launcher, recorder: Recorder
+    order: Callable[..., Order], forked: KeptLauncher, recorder: Recorder
 ) -> None:
-    outcome = run_suite(order(), launcher, recorder)
+    outcome = run_suite(order(), forked, recorder)
     run = read_run(outcome.folder)
     assert outcome.folder.parent.name == "scripted"
     assert outcome.folder.name.endswith("Z-scripted")
@@ -43,12 +43,12 @@ def test_a_run_folder_names_the_device_and_holds_the_plan(
 
 
 def test_resume_measures_what_is_missing_and_nothing_else(
-    order: Callable[..., Order], launcher: Launcher, recorder: Recorder
+    order: Callable[..., Order], forked: KeptLauncher, recorder: Recorder
 ) -> None:
-    folder = run_suite(order(), launcher, Recorder()).folder
+    folder = run_suite(order(), forked, Recorder()).folder
     before = read_run(folder).records
     cut(folder, kept=4, torn=b'{"schema": 1, "key": "torn')
-    outcome = run_suite(order(resume=True), launcher, recorder)
+    outcome = run_suite(order(resume=True), forked, recorder)
     assert outcome.folder == folder
     assert recorder.done_before == 4
     after = read_run(folder).records
@@ -58,53 +58,53 @@ def test_resume_measures_what_is_missing_and_nothing_else(
 
 
 def test_resume_of_a_whole_run_measures_nothing(
-    order: Callable[..., Order], launcher: Launcher, recorder: Recorder
+    order: Callable[..., Order], forked: KeptLauncher, recorder: Recorder
 ) -> None:
-    run_suite(order(), launcher, Recorder())
-    run_suite(order(resume=True), launcher, recorder)
+    run_suite(order(), forked, Recorder())
+    run_suite(order(resume=True), forked, recorder)
     assert recorder.records == []
 
 
 def test_resume_without_an_earlier_run_starts_one(
-    order: Callable[..., Order], launcher: Launcher, recorder: Recorder
+    order: Callable[..., Order], forked: KeptLauncher, recorder: Recorder
 ) -> None:
-    run_suite(order(resume=True), launcher, recorder)
+    run_suite(order(resume=True), forked, recorder)
     assert len(recorder.records) == 6
 
 
 def test_resume_measures_again_what_ended_without_an_answer(
     order: Callable[..., Order],
     script: Callable[..., str],
-    launcher: Launcher,
+    forked: KeptLauncher,
     recorder: Recorder,
 ) -> None:
     faults = [
         {"fault": "crash", "knobs": {"dtype": "fp32", "steps": 4}},
         {"fault": "oom", "knobs": {"dtype": "fp32", "steps": 6}},
     ]
-    run_suite(order(script(faults=faults)), launcher, Recorder())
-    outcome = run_suite(order(script(), resume=True), launcher, recorder)
+    run_suite(order(script(faults=faults)), forked, Recorder())
+    outcome = run_suite(order(script(), resume=True), forked, recorder)
     assert [record.knobs["steps"] for record in recorder.records] == [4]
     assert recorder.records[0].worker == "worker-3"
     assert completeness(read_run(outcome.folder)).by_status == {Status.OK: 5, Status.OOM: 1}
 
 
 def test_two_processes_do_not_write_to_one_run(
-    order: Callable[..., Order], launcher: Launcher, recorder: Recorder
+    order: Callable[..., Order], forked: KeptLauncher, recorder: Recorder
 ) -> None:
-    folder = run_suite(order(), launcher, recorder).folder
+    folder = run_suite(order(), forked, recorder).folder
     with (
         RunWriter.resume(folder),
         pytest.raises(RunFolderError, match="is being written by another sdbench"),
     ):
-        run_suite(order(resume=True), launcher, recorder)
+        run_suite(order(resume=True), forked, recorder)
 
 
 def test_without_resume_every_run_has_a_folder_of_its_own(
-    order: Callable[..., Order], launcher: Launcher, recorder: Recorder
+    order: Callable[..., Order], forked: KeptLauncher, recorder: Recorder
 ) -> None:
-    first = run_suite(order(), launcher, recorder)
-    second = run_suite(order(), launcher, recorder)
+    first = run_suite(order(), forked, recorder)
+    second = run_suite(order(), forked, recorder)
     assert first.folder != second.folder
 
 
@@ -155,7 +155,7 @@ def wait_until_gone(pid: int) -> None:
 def test_a_killed_controller_loses_no_record_and_leaves_no_worker(
     order: Callable[..., Order],
     script: Callable[..., str],
-    launcher: Launcher,
+    forked: KeptLauncher,
     recorder: Recorder,
     tmp_path: Path,
 ) -> None:
@@ -166,7 +166,7 @@ def test_a_killed_controller_loses_no_record_and_leaves_no_worker(
     wait_until_gone(worker)
     (folder,) = (tmp_path / "results" / "scripted").glob("2*")
     assert len(read_run(folder).records) == 3
-    run_suite(order(script(), resume=True), launcher, recorder)
+    run_suite(order(script(), resume=True), forked, recorder)
     assert len(recorder.records) == 3
     assert [record.status for record in read_run(folder).records] == [Status.OK] * 6
 
