@@ -10,6 +10,7 @@ from statistics import median_low
 from sdbench.compare.comparison import Comparison, Ending, Finding, Kind, Row, Unit
 from sdbench.compare.effect import ALPHA, POWER
 from sdbench.compare.evidence import LATENCY
+from sdbench.compare.status import NOT_MEASURED
 from sdbench.compare.verdict import Verdict, gravity
 from sdbench.report.comparison_words import (
     effect_text,
@@ -213,24 +214,28 @@ def _hides(finding: Finding) -> float:
 def _absence(comparison: Comparison) -> str:
     parts = [text.rstrip(". ") for text in comparison.incomplete]
     for told in _ABSENCES:
-        rows = [row for row in comparison.missing if _absent(row) is told]
+        rows = [row for row in comparison.missing if _absent(row) == told]
         if rows:
             names = _names([row.name for row in rows])
-            parts.append(f"{plural(len(rows), 'configuration')} {_ABSENCES[told]} ({names})")
+            parts.append(f"{plural(len(rows), 'configuration')} {told} ({names})")
     return "; ".join(parts) or "nothing was compared"
 
 
-_ABSENCES = {
-    Verdict.MISSING: "without data on a side",
+_NO_DATA = "without data on a side"
+_DERIVED = "derived, not measured, on a side: compare runs of --plan exhaustive or --rounds"
+_ONLY_ASKED = {
     Verdict.NEW: "that only the candidate was asked for",
     Verdict.GONE: "that only the baseline was asked for",
 }
+_ABSENCES = (_NO_DATA, _DERIVED, *_ONLY_ASKED.values())
 
 
-def _absent(row: Row) -> Verdict:
+def _absent(row: Row) -> str:
     """Why a row that is not checked is not."""
-    verdicts = {one.verdict for one in row.findings if one.is_gated}
-    return next((one for one in (Verdict.NEW, Verdict.GONE) if one in verdicts), Verdict.MISSING)
+    gated = [one for one in row.findings if one.is_gated]
+    asked = next((_ONLY_ASKED[one.verdict] for one in gated if one.verdict in _ONLY_ASKED), None)
+    is_derived = any(NOT_MEASURED in one.reason for one in gated)
+    return asked or (_DERIVED if is_derived else _NO_DATA)
 
 
 def _open(comparison: Comparison) -> list[Told]:

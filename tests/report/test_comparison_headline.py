@@ -9,6 +9,7 @@ import pytest
 from comparisons import SLOWER, UNCLEAR, comparison, row, status, time
 
 from sdbench.compare.comparison import Comparison, Ending
+from sdbench.compare.status import NOT_MEASURED
 from sdbench.compare.verdict import Verdict
 from sdbench.report.comparison_headline import counts, exit_text, further, headline, limits
 
@@ -104,6 +105,18 @@ def test_what_is_missing_is_told_beside_a_regression() -> None:
     rows = (*ready.slower().rows, *ready.missing().rows[:1])
     told = further(comparison(*rows))
     assert told == ("Incomplete: 1 configuration without data on a side (euler, 10 steps).",)
+
+
+def test_what_was_derived_is_told_apart_and_how_to_have_it_measured() -> None:
+    derived = status(
+        verdict=Verdict.MISSING, reason=f"the candidate has no measurement of it ({NOT_MEASURED})"
+    )
+    found = comparison(*ready.missing().rows, row(derived, steps=4), row(derived, steps=8))
+    assert headline(found) == (
+        "Incomplete: 1 configuration without data on a side (euler, 10 steps); 2 configurations "
+        "derived, not measured, on a side: compare runs of --plan exhaustive or --rounds "
+        "(4 steps, 8 steps)"
+    )
 
 
 def test_missing_data_fails_an_advisory_comparison_and_both_are_told() -> None:
