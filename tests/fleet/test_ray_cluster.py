@@ -16,6 +16,7 @@ from sdbench.cli.run_ray import RayProgress
 from sdbench.fleet.ray_cluster import NoRay, RayCluster
 from sdbench.results.record import Record, Status
 from sdbench.results.store import find_runs, read_run
+from sdbench.run.processes import own_processes, still_alive
 
 pytest.importorskip("ray", reason="Ray is not installed")
 
@@ -138,6 +139,15 @@ def test_a_crash_of_a_worker_is_a_record_and_all_others_are_measured(sdbench: An
     assert not list(Path("results").glob(".ray*"))
 
 
+def _kill(node: Any, cluster: Any) -> None:
+    """Returns when nothing of it answers any more: its actors outlive its own process shortly."""
+    (raylet,) = node.all_processes["raylet"]
+    actors = [one for one in own_processes() if one.parent() == raylet.process.pid]
+    assert actors
+    cluster.remove_node(node, allow_graceful=False)
+    assert still_alive(actors, 60.0) == frozenset()
+
+
 def test_what_a_killed_node_had_left_is_measured_on_the_other(
     sdbench: Any, cluster: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -155,7 +165,7 @@ def test_what_a_killed_node_had_left_is_measured_on_the_other(
 
     def kill_then_record(self: RayProgress, shard: str, record: Record) -> None:
         if shards[0] in shard and cluster.worker_nodes:
-            cluster.remove_node(node, allow_graceful=False)
+            _kill(node, cluster)
         seen.append(record.key)
         recorded(self, shard, record)
 
