@@ -21,7 +21,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -31,7 +31,7 @@ from sdbench.analysis.measurement import measurements
 from sdbench.analysis.planned import planned_knobs
 from sdbench.analysis.recommend import recommend_for_run
 from sdbench.analysis.tops import tops
-from sdbench.derive.staged import StagedPlan
+from sdbench.derive.staged import BatchKind, StagedPlan
 from sdbench.report.export import export
 from sdbench.report.html import write_html
 from sdbench.report.markdown import markdown
@@ -176,7 +176,10 @@ def _plan_in_stages(planned: Sequence[Configuration], records: Mapping[str, Reco
     stages = StagedPlan(planned)
     settled: dict[str, Record] = {}
     while (batch := stages.next(settled)) is not None:
-        settled |= {one.key: records[one.key] for one in batch.configurations}
+        seen = {one.key: records[one.key] for one in batch.configurations}
+        if batch.kind is BatchKind.AGAIN:
+            seen = {key: replace(one, first_look_s=one.samples_s[0]) for key, one in seen.items()}
+        settled |= seen
     stages.derived(settled)
     stages.remarks(settled)
 

@@ -45,6 +45,7 @@ def config_of(job: dict[str, Any], number: int) -> BenchmarkConfig:
         scenario=InferenceConfig(
             iterations=job["samples"],
             duration=0,
+            memory=job["peer_memory"],
             warmup_runs=job["warmup"],
             input_shapes={"batch_size": knobs["batch_size"]},
             call_kwargs={"num_inference_steps": knobs["steps"]},

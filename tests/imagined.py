@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import factories
@@ -56,6 +56,7 @@ class Imagined:
         slower: What makes a configuration take more, as a factor on its denoiser; 1.0 for the rest.
         capacity_mib: Memory that there is; a picture takes 100 MiB beside 50 of weights.
         fails: How configurations end that do not end well, by what they are; None for the others.
+        disturbed: By what factor a configuration takes longer the first time that it is measured.
         measured: Keys in the order of measuring.
     """
 
@@ -63,6 +64,7 @@ class Imagined:
     slower: Callable[[Mapping[str, Any]], float] = lambda knobs: 1.0
     capacity_mib: float = 1e6
     fails: Callable[[Mapping[str, Any]], Status | None] = lambda knobs: None
+    disturbed: Callable[[Mapping[str, Any]], float] = lambda knobs: 1.0
     measured: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -87,9 +89,19 @@ class Imagined:
         """The records of configurations, by key."""
         return {one.key: self._record(one) for one in configurations}
 
+    def look_again(
+        self, configurations: Iterable[Configuration], records: Mapping[str, Record]
+    ) -> dict[str, Record]:
+        """The records of a second look, which stand in place of these."""
+        return {
+            key: replace(again, first_look_s=records[key].samples_s[0])
+            for key, again in self.measure(configurations).items()
+        }
+
     def _record(self, one: Configuration) -> Record:
-        self.measured.append(one.key)
         knobs: Mapping[str, Any] = one.knobs
+        disturbance = 1.0 if one.key in self.measured else self.disturbed(knobs)
+        self.measured.append(one.key)
         failed = self.fails(knobs)
         needed_mib = 50.0 + 100.0 * knobs["batch_size"]
         if failed is None and needed_mib > self.capacity_mib:
@@ -97,7 +109,7 @@ class Imagined:
         if failed is not None:
             told = {"out_of_memory": OutOfMemory(phase="memory")} if failed is Status.OOM else {}
             return factories.record(status=failed, fields=told, **knobs)
-        factor = 1 + self._draw.gauss(0, self.noise)
+        factor = disturbance * (1 + self._draw.gauss(0, self.noise))
         stages_s = {name: factor * seconds for name, seconds in self.stages_s(knobs).items()}
         seconds = sum(stages_s.values())
         return factories.record(

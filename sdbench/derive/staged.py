@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 from functools import cached_property
@@ -39,6 +39,8 @@ class BatchKind(Enum):
     """They tell the terms of all others."""
     CHECK = "check"
     """They show whether these do: apart from them in time, so that a drift counts too."""
+    AGAIN = "again"
+    """They, or what tells them, may have been disturbed: they are measured once more."""
     REFINE = "refine"
     """The terms of others do not explain them."""
     TOP = "top"
@@ -51,7 +53,7 @@ class Batch:
 
     Attributes:
         kind: What they are measured for.
-        configurations: The configurations, none of them measured yet.
+        configurations: The configurations; all of them, or none, were measured before.
         why: The same in a sentence.
     """
 
@@ -165,7 +167,14 @@ class StagedPlan:
             wanted = state.telling(silent)
             why = f"others tell nothing of {len(silent)}: {len(wanted)} of these are measured"
             yield Batch(BatchKind.REFINE, wanted, why)
-        for residual in suspicious(state.residuals):
+        doubted = suspicious(state.residuals)
+        if keys := state.seen_once(one.observation.key for one in doubted):
+            why = f"{len(keys)} did not take what others tell: measured once more"
+            yield Batch(BatchKind.AGAIN, tuple(self._by_key[key] for key in keys), why)
+        if keys := state.seen_once(self._telling(doubted)):
+            why = f"{len(keys)} tell something else than others take: measured once more"
+            yield Batch(BatchKind.AGAIN, tuple(self._by_key[key] for key in keys), why)
+        for residual in doubted:
             change = math.expm1(residual.log_ratio)
             if wanted := state.open(self._closer(residual, state)):
                 yield Batch(
@@ -175,6 +184,14 @@ class StagedPlan:
                     f"{_percent(abs(change))} {'more' if change > 0 else 'less'} than others tell: "
                     "measured closer",
                 )
+
+    def _telling(self, doubted: Sequence[Residual]) -> Iterator[str]:
+        """Keys of what identifies the cells and the schedulers of those that are doubted."""
+        cells = {one.observation.cell for one in doubted}
+        samplers = {one.observation.sampler for one in doubted}
+        for one in self._design.identifying:
+            if cell_key(one.knobs) in cells or sampler_key(one.knobs) in samplers:
+                yield one.key
 
     def _closer(self, residual: Residual, state: _State) -> tuple[Configuration, ...]:
         """What to measure where one is not explained.
@@ -220,6 +237,7 @@ class _State:
         self.observations: tuple[Observation, ...] = tuple(
             found for one in self.measured.values() if (found := observe(one)) is not None
         )
+        self._observed = {one.key for one in self.observations}
 
     @cached_property
     def model(self) -> LatencyModel:
@@ -238,6 +256,14 @@ class _State:
             one
             for one in configurations
             if one.key not in self.measured and self.ran_out.evidence(one.knobs) is None
+        )
+
+    def seen_once(self, keys: Iterable[str]) -> tuple[str, ...]:
+        """Those whose one measurement may have been disturbed: it was not repeated yet."""
+        return tuple(
+            key
+            for key in dict.fromkeys(keys)
+            if key in self._observed and self.measured[key].first_look_s is None
         )
 
     def silent(self, configurations: Sequence[Configuration]) -> tuple[Configuration, ...]:

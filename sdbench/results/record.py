@@ -89,6 +89,8 @@ class Record:
             measured since it need not be; None otherwise.
         inferred_oom_key: Key of the configuration that ran out of memory and needs no more of it,
             where this one was therefore not measured; None otherwise.
+        first_look_s: Median seconds of a call when the sweep measured it before, where others told
+            something else and it was therefore measured once more; None where that was not so.
         images_per_call: Images that one call draws.
         stages_s: For each stage, seconds of its total in each timed call.
         denoiser_evaluations: Evaluations of the denoiser in one call.
@@ -129,6 +131,7 @@ class Record:
     stop_reason: StopReason | None = None
     derived_latency: DerivedLatency | None = None
     inferred_oom_key: str | None = None
+    first_look_s: float | None = None
     images_per_call: int | None = None
     stages_s: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
     denoiser_evaluations: int | None = None

@@ -72,7 +72,8 @@ def rounds_by_key(records: Iterable[Record]) -> dict[str, Rounds]:
     """The rounds of each configuration that has a record, by key, in order of first appearance.
 
     A record of the sweep takes the place of all earlier ones: a run that goes on measures again
-    what ended without an answer. Of two records of one fresh round the later counts.
+    what ended without an answer, and a staged one what others contradict. Of two records of one
+    fresh round the later counts.
     """
     found: dict[str, Rounds] = {}
     for record in records:

@@ -6,7 +6,7 @@
 The plan keeps nothing and looks at records alone, so that a run that was cut off goes on where it
 stopped. What was derived before the cut is no measurement: it is derived anew, and written again
 where that tells something else. What failed is an answer for the plan, and not tried again; a run
-that goes on begins with it.
+that goes on begins with it. What others contradict is measured once more: the later record counts.
 """
 
 from __future__ import annotations
@@ -15,9 +15,10 @@ import math
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from statistics import median
 from typing import Protocol
 
-from sdbench.derive.staged import Batch
+from sdbench.derive.staged import Batch, BatchKind
 from sdbench.results.derived import DerivedLatency
 from sdbench.results.fidelity import Fidelity
 from sdbench.results.plan_file import PlanNotes, write_plan_notes
@@ -29,6 +30,7 @@ from sdbench.run.controller import Completion, Controller
 from sdbench.run.judge import Judge
 from sdbench.run.plan import load_key
 from sdbench.suite.configuration import Configuration
+from sdbench.units import format_seconds
 
 RESERVED_FOR_FRESH_RATIO = RESERVED_RATIO / 2
 """Share of a budget that even the best ones leave for fresh rounds."""
@@ -204,7 +206,8 @@ class StagedRun:
 
     def _follow_plan(self) -> None:
         while (batch := self._plan.next(self._measured)) is not None:
-            wanted = [one for one in batch.configurations if one.key not in self._measured]
+            is_again = batch.kind is BatchKind.AGAIN
+            wanted = [one for one in batch.configurations if self._is_wanted(one, is_again)]
             if not wanted:
                 self._site.listener.note(
                     "the plan asks again for what was measured: it is left at that"
@@ -212,6 +215,12 @@ class StagedRun:
                 return
             if not self._measure(wanted, batch.why):
                 return
+
+    def _is_wanted(self, configuration: Configuration, is_again: bool) -> bool:
+        before = self._measured.get(configuration.key)
+        if is_again:
+            return before is not None and before.first_look_s is None
+        return before is None
 
     def _measure(
         self,
@@ -254,6 +263,8 @@ class StagedRun:
 
     def _completed(self, configuration: Configuration, record: Record) -> Record:
         record = self._site.complete(configuration, record)
+        if (before := self._measured.get(record.key)) is not None and before.samples_s:
+            record = _looked_at_again(record, before)
         self._measured[record.key] = record
         self._told.pop(record.key, None)
         return record
@@ -339,6 +350,13 @@ class StagedRun:
     def _remarks(self) -> tuple[str, ...]:
         has_derived = any(record.is_derived for record in self._told.values())
         return self._plan.remarks(self._measured) if has_derived else ()
+
+
+def _looked_at_again(record: Record, before: Record) -> Record:
+    """The record of a second look, which stands in place of the first."""
+    first_s = median(before.samples_s)
+    told = f"{format_seconds(first_s)} a call at first, which others contradict: measured once more"
+    return replace(record, first_look_s=first_s, notes=(*record.notes, told))
 
 
 def is_measured(record: Record) -> bool:

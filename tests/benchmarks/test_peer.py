@@ -36,6 +36,7 @@ def test_all_three_measure_the_same_configurations(
     assert sorted(ours, key=key) == sorted(told["configurations"], key=key)
     assert suite.measure.min_samples == suite.measure.max_samples == told["samples"] == 7
     assert suite.measure.warmup == suite.measure.max_warmup == told["warmup"]
+    assert told["peer_memory"]
     assert suite.fidelity is None
     assert not suite.measure.default
 

@@ -21,9 +21,13 @@ def carried_out(plan: StagedPlan, machine: Imagined) -> tuple[dict[str, Record],
     records: dict[str, Record] = {}
     kinds = []
     while (batch := plan.next(records)) is not None:
+        kinds.append(batch.kind)
+        assert len(kinds) < 1000
+        if batch.kind is BatchKind.AGAIN:
+            records |= machine.look_again(batch.configurations, records)
+            continue
         assert not records.keys() & {one.key for one in batch.configurations}
         records |= machine.measure(batch.configurations)
-        kinds.append(batch.kind)
     return records, kinds
 
 
@@ -84,9 +88,37 @@ def test_a_setting_that_interacts_is_found_and_measured_closer() -> None:
     machine = Imagined(slower=slower)
     plan = StagedPlan(grid())
     records, kinds = carried_out(plan, machine)
-    assert BatchKind.REFINE in kinds
+    assert kinds[2:5] == [BatchKind.AGAIN, BatchKind.AGAIN, BatchKind.REFINE]
     assert max(errors(plan.derived(records), machine)) < 0.02
     assert len(records) < len(grid())
+
+
+def test_what_was_disturbed_when_it_was_measured_is_measured_once_more_and_no_closer() -> None:
+    (odd, *_) = design(grid()).held_out
+    machine = Imagined(disturbed=lambda knobs: 1.4 if knobs == odd.knobs else 1.0)
+    plan = StagedPlan(grid())
+    records, kinds = carried_out(plan, machine)
+    assert kinds == [BatchKind.IDENTIFY, BatchKind.CHECK, BatchKind.AGAIN]
+    assert machine.measured.count(odd.key) == 2
+    assert len(machine.measured) <= plan.first + 2
+    assert max(errors(plan.derived(records), machine)) < 1e-9
+
+
+def test_what_tells_others_is_measured_once_more_where_they_contradict_it() -> None:
+    """The one that was disturbed is none of those that are off, and so has them measured too."""
+    checked = {(one.knobs["scheduler"], one.knobs["batch_size"]) for one in design(grid()).held_out}
+    odd = next(
+        one
+        for one in design(grid()).identifying
+        if (one.knobs["scheduler"], one.knobs["batch_size"]) in checked and one.knobs["steps"] > 2
+    )
+    machine = Imagined(disturbed=lambda knobs: 1.4 if knobs == odd.knobs else 1.0)
+    plan = StagedPlan(grid())
+    records, kinds = carried_out(plan, machine)
+    assert BatchKind.AGAIN in kinds
+    assert BatchKind.REFINE not in kinds
+    assert machine.measured.count(odd.key) == 2
+    assert max(errors(plan.derived(records), machine)) < 1e-9
 
 
 def test_what_is_no_line_in_the_steps_is_measured_whole() -> None:
@@ -212,6 +244,7 @@ def test_any_grid_comes_to_an_end_with_one_answer_for_each(seed: int) -> None:
     while (batch := plan.next(records)) is not None:
         left = list(batch.configurations)
         assert left
+        assert batch.kind is not BatchKind.AGAIN, "there is no noise"
         while left:
             records |= machine.measure([left.pop(0)])
             left = list(plan.still_open(left, records))

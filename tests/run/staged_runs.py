@@ -75,6 +75,16 @@ class EulerTells:
         return (f"{len(records)} measured",)
 
 
+class Doubting(EulerTells):
+    """Has its first configuration measured once more."""
+
+    def next(self, records: Mapping[str, Record]) -> Batch | None:
+        first = self.all[0]
+        if (batch := super().next(records)) is not None or records[first.key].first_look_s:
+            return batch
+        return Batch(BatchKind.AGAIN, (first,), "once more")
+
+
 def _is_euler(one: Configuration) -> bool:
     return one.knobs["scheduler"] == "euler"
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
+from statistics import median
 from typing import Any
 
 import pytest
@@ -15,15 +16,7 @@ from sdbench.results.plan_file import EXHAUSTIVE, STAGED
 from sdbench.results.record import Record, Status
 from sdbench.results.store import Run
 
-from .staged_runs import (
-    ALL,
-    MEASURED,
-    WHY,
-    EulerTells,
-    StagedRuns,
-    kinds,
-    where,
-)
+from .staged_runs import ALL, MEASURED, WHY, Doubting, EulerTells, StagedRuns, kinds, where
 
 
 def test_few_are_measured_and_the_rest_is_derived(staged: StagedRuns) -> None:
@@ -129,6 +122,19 @@ def test_what_needs_no_less_than_what_ran_out_is_not_tried(staged: StagedRuns) -
     run = staged(faults=faults)
     assert kinds(run) == {"ok": 4 + 1, "oom": 1, "derived": 8, "inferred": 10}
     assert completeness(run).is_complete
+
+
+def test_a_second_look_stands_in_place_of_the_first(staged: StagedRuns) -> None:
+    run = staged(planner=Doubting)
+    key = run.info.planned_keys[0]
+    first, second = (one for one in run.records if one.key == key)
+    assert (first.round, second.round) == (0, 0)
+    assert first.first_look_s is None
+    assert second.first_look_s == median(first.samples_s)
+    assert any("which others contradict: measured once more" in note for note in second.notes)
+    assert run.latest[key] == run.rounds[key].settled == second
+    assert kinds(run) == {"ok": MEASURED, "derived": ALL - MEASURED}
+    assert ("once more", 1) in staged.listener.batches
 
 
 def test_a_plan_that_asks_for_ever_for_the_same_is_left_at_that(staged: StagedRuns) -> None:

@@ -13,14 +13,7 @@ from sdbench.results.store import Run
 from sdbench.suite.configuration import Configuration
 
 from .recorder import Recorder
-from .staged_runs import (
-    ALL,
-    MEASURED,
-    StagedRuns,
-    cut,
-    kinds,
-    where,
-)
+from .staged_runs import ALL, MEASURED, Doubting, StagedRuns, cut, kinds, where
 
 
 def test_a_run_that_goes_on_begins_with_what_failed(staged: StagedRuns) -> None:
@@ -86,3 +79,13 @@ def test_an_interrupted_run_can_be_read_and_goes_on(staged: StagedRuns) -> None:
     run = staged(resume=True)
     assert kinds(run) == {"ok": MEASURED, "derived": ALL - MEASURED}
     assert len(run.records) == ALL
+
+
+@pytest.mark.parametrize("kept", [8, 9])
+def test_a_run_that_goes_on_looks_a_second_time_once(staged: StagedRuns, kept: int) -> None:
+    whole = staged(planner=Doubting)
+    (whole.folder / "plan.json").unlink()
+    cut(whole, kept)
+    run = staged(planner=Doubting, resume=True)
+    assert len(staged.measured) == 9 - kept
+    assert Counter(one.key for one in run.records) == Counter(one.key for one in whole.records)
