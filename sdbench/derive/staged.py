@@ -186,11 +186,19 @@ class StagedPlan:
                 )
 
     def _telling(self, doubted: Sequence[Residual]) -> Iterator[str]:
-        """Keys of what identifies the cells and the schedulers of those that are doubted."""
+        """Keys of what identifies the cells and the schedulers of those that are doubted.
+
+        Schedulers are told apart in the few cells in which several of them identify something; one
+        of them identifies the other cells, too, and is not looked at in all of these.
+        """
         cells = {one.observation.cell for one in doubted}
         samplers = {one.observation.sampler for one in doubted}
+        here: dict[str, set[str]] = defaultdict(set)
         for one in self._design.identifying:
-            if cell_key(one.knobs) in cells or sampler_key(one.knobs) in samplers:
+            here[cell_key(one.knobs)].add(sampler_key(one.knobs))
+        for one in self._design.identifying:
+            cell, sampler = cell_key(one.knobs), sampler_key(one.knobs)
+            if cell in cells or (sampler in samplers and len(here[cell]) > 1):
                 yield one.key
 
     def _closer(self, residual: Residual, state: _State) -> tuple[Configuration, ...]:

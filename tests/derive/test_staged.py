@@ -121,6 +121,21 @@ def test_what_tells_others_is_measured_once_more_where_they_contradict_it() -> N
     assert max(errors(plan.derived(records), machine)) < 1e-9
 
 
+def test_a_second_look_is_not_taken_at_cells_that_nobody_doubts() -> None:
+    """The scheduler that tells all cells is off in one of them."""
+    configurations = grid(batches=(1, 2, 3, 4, 5, 6, 7, 8))
+    identifying = design(configurations).identifying
+    anchor = identifying[0].knobs["scheduler"]
+    odd = next(one for one in design(configurations).held_out if one.knobs["scheduler"] == anchor)
+    machine = Imagined(slower=lambda knobs: 1.5 if knobs == odd.knobs else 1.0)
+    records, kinds = carried_out(StagedPlan(configurations), machine)
+    assert BatchKind.AGAIN in kinds
+    again = [one for one in identifying if records[one.key].first_look_s is not None]
+    cells = {one.knobs["batch_size"] for one in again}
+    assert len(cells) <= 3
+    assert len(again) < len(identifying) / 2
+
+
 def test_what_is_no_line_in_the_steps_is_measured_whole() -> None:
     """One number of steps takes three times as long, and a check falls on it."""
     configurations = grid(steps=(2, 3, 4, 6, 8, 10, 12, 16))
