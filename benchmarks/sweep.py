@@ -62,17 +62,20 @@ class Grid:
     """What is swept.
 
     Attributes:
-        schedulers: Short names; each begins at the first timestep, and draws no noise of its own.
+        schedulers: Short names, with fields of their own where they need some; each begins at the
+            first timestep, and draws no noise of its own.
         steps: Numbers of steps.
         batches: Batch sizes.
         sliced_steps: Of the steps the first ones, which are swept with attention slicing too. It
             draws other pictures, and to draw all of these takes both runs equally long.
+        samples: Timed calls of each configuration.
     """
 
     schedulers: tuple[str, ...]
     steps: tuple[int, ...]
     batches: tuple[int, ...]
     sliced_steps: int
+    samples: int
 
     @property
     def count(self) -> int:
@@ -102,8 +105,8 @@ exclude: {exclude}
 measure:
   warmup: 1
   max_warmup: 2
-  min_samples: 10
-  max_samples: 10
+  min_samples: {self.samples}
+  max_samples: {self.samples}
   time_budget: 60s
   timeout: 5min
   default: off
@@ -115,15 +118,17 @@ fidelity: {fidelity if has_fidelity else "off"}
 _PIXELS = 32
 
 _SCHEDULERS = ("dpmpp_2m", "pndm", "heun", "ddim", "euler", "unipc", "deis", "kdpm2")
+_KARRAS = (
+    "dpmpp_2m_karras",
+    "euler_karras",
+    "lms_karras",
+    "unipc, use_karras_sigmas: true",
+    "deis, use_karras_sigmas: true",
+)
 GRIDS = {
-    "small": Grid(_SCHEDULERS[:3], (3, 5, 8, 12), (1, 3), 4),
-    "medium": Grid(_SCHEDULERS, (4, 6, 8, 10, 13, 16, 20, 25), (1, 2, 3, 4), 8),
-    "large": Grid(
-        (*_SCHEDULERS, "lms", "dpmpp_2m_karras"),
-        (4, 6, 8, 10, 12, 14, 16, 18, 21, 25),
-        (1, 2, 3, 4, 5, 6, 8, 10),
-        2,
-    ),
+    "small": Grid(_SCHEDULERS[:3], (3, 5, 8, 12), (1, 3), 4, 10),
+    "medium": Grid(_SCHEDULERS, (4, 6, 8, 10, 13, 16, 20, 25), (1, 2, 3, 4), 8, 10),
+    "large": Grid((*_SCHEDULERS, *_KARRAS, "lms"), tuple(range(2, 18)), (1, 2, 3, 4, 6, 8), 2, 6),
 }
 
 
