@@ -5,7 +5,8 @@
 Both are real command lines, one after the other, with equal protocols, and each with references of
 its own. Printed are: the wall times; what was measured and what derived; how far derived latencies
 are from those that the exhaustive run measured, as they are and with the common drift between the
-two runs taken out (the median ratio over what both measured), beside how well a measurement itself
+two runs taken out (the median ratio over what both measured), and against what was measured less
+the machine's pace at that moment (`sdbench.derive.pace`), beside how well a measurement itself
 repeats; and for sets of limits (`sweep_answers`) what both runs recommend. Where these differ, the
 two configurations are measured again, call by call in turn.
 
@@ -37,6 +38,7 @@ from sweep_errors import (
     errors_of_derived,
     errors_of_measured,
     measured_s,
+    usual_s,
 )
 
 from sdbench.jsontypes import JsonValue
@@ -250,9 +252,16 @@ def told_errors(staged: Run, exhaustive: Run) -> Errors:
     print("derived latencies against what the exhaustive run measured")
     print(f"  as they are:          {errors_of_derived(told, truth_s)}")
     print(f"  without common drift: {without} (the staged run's calls took {drift:.3f} times)")
+    usual_truth_s, usual_ours_s = usual_s(exhaustive), usual_s(staged)
+    usual_drift = drift_ratio(usual_ours_s, usual_truth_s)
+    points_s = {key: one.call_s for key, one in told.items()}
+    at_pace = errors_of_measured(points_s, usual_truth_s, usual_drift)
+    print(f"  at its usual pace:    {at_pace}")
     print("what both runs measured, against each other")
     print(f"  as they are:          {errors_of_measured(ours_s, truth_s)}")
     print(f"  without common drift: {errors_of_measured(ours_s, truth_s, drift)}")
+    both_at_pace = errors_of_measured(usual_ours_s, usual_truth_s, usual_drift)
+    print(f"  at its usual pace:    {both_at_pace}")
     return without
 
 

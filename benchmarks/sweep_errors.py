@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 
+from sdbench.derive.observation import observe
+from sdbench.derive.pace import UsualPace
 from sdbench.results.derived import DerivedLatency
 from sdbench.results.record import Record, Status
 from sdbench.results.store import Run
@@ -66,6 +68,14 @@ def measured_s(run: Run) -> dict[str, float]:
         and not record.is_derived
         and (estimate := latency_estimate(record)) is not None
     }
+
+
+def usual_s(run: Run) -> dict[str, float]:
+    """The same as it would be at the machine's usual pace during that run."""
+    swept = (rounds.swept for rounds in run.rounds.values())
+    seen = [one for record in swept if (one := observe(record)) is not None]
+    pace = UsualPace(seen)
+    return {one.key: pace.usual(one).call_s for one in seen}
 
 
 def derived(run: Run) -> dict[str, DerivedLatency]:

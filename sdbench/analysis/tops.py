@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import zip_longest
+from typing import TypeVar
 
-from sdbench.analysis.competing import competing
+from sdbench.analysis.competing import Group, competing
 from sdbench.analysis.confirmation import leaders
 from sdbench.analysis.frontier import frontier
 from sdbench.analysis.measurement import Measurement, measurements
@@ -14,6 +15,8 @@ from sdbench.results.store import Run
 MOST_TOPS = 24
 """Derived configurations that are measured at once: a frontier in three dimensions can hold a large
 part of all, and what stands at its far ends is seldom chosen."""
+
+_One = TypeVar("_One")
 
 
 def tops(run: Run, most: int = MOST_TOPS) -> tuple[str, ...]:
@@ -27,25 +30,41 @@ def tops(run: Run, most: int = MOST_TOPS) -> tuple[str, ...]:
         run: The run.
         most: How many at most.
     """
-    from sdbench.suite.defaults import unswept_defaults
-    from sdbench.suite.load import suite_from_json
-
     derived = {key for key, one in run.latest.items() if one.is_derived}
     if not derived:
         return ()
+    frontiers = [frontier(members, own_memory_bytes) for _, members in groups(run)]
+    wanted = (*leaders(run), *(m.key for m in in_turn(frontiers)))
+    return tuple(key for key in dict.fromkeys(wanted) if key in derived)[:most]
+
+
+def groups(run: Run) -> list[Group]:
+    """A run's configurations by what competes within its limits, see `competing`."""
+    from sdbench.suite.defaults import unswept_defaults
+    from sdbench.suite.load import suite_from_json
+
     suite = suite_from_json(run.info.suite)
     everything = measurements(run)
     unswept_keys = {one.key for one in unswept_defaults(suite)}
-    groups = competing(
+    return competing(
         everything,
         [m for m in everything if m.key in unswept_keys and m.knobs],
         across_steps=suite.limits.fidelity is not None,
     )
-    wanted = (*leaders(run), *_in_turn([frontier(members) for _, members in groups]))
-    return tuple(key for key in dict.fromkeys(wanted) if key in derived)[:most]
 
 
-def _in_turn(groups: Iterable[Sequence[Measurement]]) -> Iterator[str]:
-    """The first of each group, then the second of each, until all have come."""
-    for row in zip_longest(*groups):
-        yield from (m.key for m in row if m is not None)
+def own_memory_bytes(m: Measurement) -> int | None:
+    """The peak that tells configurations of a run apart.
+
+    What counts against a limit, but on the CPU live tensor bytes: a process keeps what earlier
+    configurations needed.
+    """
+    is_shared = m.peak_memory_figure == "peak_rss_bytes"
+    allocated = m.peak_allocated_bytes if is_shared else None
+    return m.peak_memory_bytes if allocated is None else allocated
+
+
+def in_turn(lists: Iterable[Sequence[_One]]) -> Iterator[_One]:
+    """The first of each, then the second of each, until all have come."""
+    for row in zip_longest(*lists):
+        yield from (one for one in row if one is not None)

@@ -174,6 +174,7 @@ def run(
         return
     from sdbench.analysis.completeness import completeness
     from sdbench.analysis.confirmation import leaders
+    from sdbench.analysis.disputes import disputed
     from sdbench.analysis.how_measured import how_measured
     from sdbench.analysis.measurement import measurements
     from sdbench.analysis.recommend import recommend_for_run
@@ -215,7 +216,7 @@ def run(
         budget_s=budget_s,
         shard=str(shard) if shard else None,
     )
-    staging = Staging(planner=StagedPlan, tops=tops, leaders=leaders)
+    staging = Staging(planner=StagedPlan, tops=tops, leaders=leaders, disputed=disputed)
     predictor = predictor_for(device, results, os.environ) if is_predicted else None
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     launcher = launcher_for(device, worker_environment(os.environ))

@@ -2,11 +2,11 @@
 
     latency = fixed + denoiser(evaluations) + rest(steps) + steps x scheduler step
 
-The denoiser and the rest are lines that begin above zero where the first pass costs more than the
-others. What a scheduler's step takes is learnt where that scheduler was measured, and scaled by
-what the steps of others take in the cell. Where a scheduler was measured with two numbers of steps
-in the cell itself, its own terms are used instead: so a setting that changes what its steps cost is
-told from its own calls.
+All of it is at the machine's usual pace (`sdbench.derive.pace`). The denoiser and the rest are
+lines that begin above zero where the first pass costs more than the others. What a scheduler's step
+takes is learnt where that scheduler was measured, and scaled by what the steps of others take in
+the cell. Where a scheduler was measured with two numbers of steps in the cell itself, its own terms
+are used instead: so a setting that changes what its steps cost is told from its own calls.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from sdbench.derive.cells import cell_key, loop_key, sampler_key, steps_of
 from sdbench.derive.evaluations import Evaluations
 from sdbench.derive.lines import Line, line_through
 from sdbench.derive.observation import DENOISER, OTHER, SCHEDULER_STEP, Observation
+from sdbench.derive.pace import UsualPace
 from sdbench.jsontypes import JsonValue
 
 LEAST_SPREAD = 2
@@ -79,7 +80,9 @@ class LatencyModel:
     """
 
     def __init__(self, observations: Iterable[Observation]) -> None:
-        known = tuple(observations)
+        measured = tuple(observations)
+        self._pace = UsualPace(measured)
+        known = tuple(self._pace.usual(one) for one in measured)
         self._evaluations = Evaluations(known)
         self._by_cell: dict[str, list[Observation]] = defaultdict(list)
         for one in known:
@@ -89,6 +92,10 @@ class LatencyModel:
         self._scales = {cell: self._scale(some) for cell, some in self._by_cell.items()}
         self._steps_elsewhere = self._seen_elsewhere(known)
         self._terms: dict[tuple[str, str | None], _Terms] = {}
+
+    def at_usual_pace(self, observation: Observation) -> Observation:
+        """An observation less what the machine did while it was measured, see `UsualPace`."""
+        return self._pace.usual(observation)
 
     def expected(
         self, knobs: Mapping[str, JsonValue], counted: int | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from statistics import median
@@ -52,6 +53,11 @@ class Observation:
             for name, seconds in self.stages_s.items()
             if name not in (DENOISER, SCHEDULER_STEP, OTHER)
         }
+
+    @property
+    def shared_s(self) -> float:
+        """Seconds of all stages that are passed once: the same work in all of a cell."""
+        return math.fsum(self.fixed_s.values())
 
 
 def observe(record: Record) -> Observation | None:

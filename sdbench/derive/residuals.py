@@ -34,10 +34,12 @@ class Residual:
     Attributes:
         observation: What was measured.
         log_ratio: Logarithm of the measured over the derived latency.
+        log_unexplained: The same, less what the machine's pace explains.
     """
 
     observation: Observation
     log_ratio: float
+    log_unexplained: float
 
 
 def residuals(
@@ -68,7 +70,9 @@ def residuals(
         model = LatencyModel(other for other in observations if other.key != one.key)
         expected = model.expected(knobs[one.key], one.evaluations)
         if expected is not None and expected.call_s > 0:
-            found.append(Residual(one, math.log(one.call_s / expected.call_s)))
+            usual = model.at_usual_pace(one)
+            logs = (math.log(seen.call_s / expected.call_s) for seen in (one, usual))
+            found.append(Residual(one, *logs))
     return tuple(found)
 
 
@@ -86,12 +90,22 @@ def interval_factor(found: Sequence[Residual]) -> float | None:
 
 
 def suspicious(found: Sequence[Residual]) -> tuple[Residual, ...]:
-    """Those that are off by more than the scatter of the others explains."""
-    if not found:
-        return ()
-    scale = MAD_TO_SIGMA * median(abs(one.log_ratio) for one in found)
+    """Those that neither the machine's pace nor the scatter of all explains."""
+    far = outliers({one.observation.key: one.log_unexplained for one in found})
+    return tuple(one for one in found if one.observation.key in far)
+
+
+def outliers(log_ratios: Mapping[str, float]) -> frozenset[str]:
+    """Names of those that are farther from 0 than the scatter of all explains.
+
+    Args:
+        log_ratios: Logarithms of what was seen over what was expected, by name.
+    """
+    if not log_ratios:
+        return frozenset()
+    scale = MAD_TO_SIGMA * median(map(abs, log_ratios.values()))
     bound = max(math.log1p(SUSPICIOUS_ERROR), SUSPICIOUS_SIGMAS * scale)
-    return tuple(one for one in found if abs(one.log_ratio) > bound)
+    return frozenset(name for name, log_ratio in log_ratios.items() if abs(log_ratio) > bound)
 
 
 def _t_quantile(share: float, degrees: int) -> float:

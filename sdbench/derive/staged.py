@@ -3,33 +3,28 @@
 from __future__ import annotations
 
 import math
-from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 from functools import cached_property
 from statistics import median
 
-from sdbench.derive.cells import cell_key, loop_key, sampler_key, steps_of
-from sdbench.derive.design import design, ends
-from sdbench.derive.latency import Expected, LatencyModel
-from sdbench.derive.memory import RanOut, derived_peaks
-from sdbench.derive.observation import Observation, observe
-from sdbench.derive.residuals import CONFIDENCE, Residual, interval_factor, residuals, suspicious
-from sdbench.jsontypes import JsonValue
+from sdbench.derive.cells import cell_key, sampler_key, steps_of
+from sdbench.derive.design import design
+from sdbench.derive.latency import Expected
+from sdbench.derive.memory import derived_peaks
+from sdbench.derive.residuals import CONFIDENCE, Residual, interval_factor, suspicious
+from sdbench.derive.state import State
 from sdbench.knobs.registry import KNOBS, describe, varying_knobs
 from sdbench.results.derived import DerivedLatency
 from sdbench.results.not_run import not_run
-from sdbench.results.record import Record, Status
-from sdbench.results.rounds import TIMED_STATUSES
+from sdbench.results.record import Record
 from sdbench.statistics import quantile
 from sdbench.suite.configuration import Configuration
 
 MOST_MEASURED_SHARE = 0.5
 """A plan that would measure more of all than this saves too little for what it gives up."""
-
-MOST_IN_VAIN = 2
-"""Configurations that tell a cell, or the evaluations of a scheduler; more where these failed."""
 
 
 class BatchKind(Enum):
@@ -93,7 +88,7 @@ class StagedPlan:
         Args:
             records: What was measured so far, by key.
         """
-        state = _State(records, self._checking)
+        state = State(records, self._checking)
         if wanted := state.open(self._design.identifying):
             why = f"{len(wanted)} of {len(self._all)} configurations tell the others' latencies"
             return Batch(BatchKind.IDENTIFY, wanted, why)
@@ -105,7 +100,7 @@ class StagedPlan:
         self, configurations: Sequence[Configuration], records: Mapping[str, Record]
     ) -> tuple[Configuration, ...]:
         """Those of a batch that still need measuring, after something in it ran out of memory."""
-        return _State(records, self._checking).open(configurations)
+        return State(records, self._checking).open(configurations)
 
     def derived(self, records: Mapping[str, Record]) -> dict[str, Record]:
         """What follows for configurations without a record, by key; the others are left out.
@@ -113,7 +108,7 @@ class StagedPlan:
         Args:
             records: What was measured, by key.
         """
-        state = _State(records, self._checking)
+        state = State(records, self._checking)
         factor = interval_factor(state.residuals)
         found = {}
         for one in self._all:
@@ -126,10 +121,23 @@ class StagedPlan:
                 found[one.key] = _derived(one, expected, factor, state)
         return found
 
+    def usual_call_s(self, records: Mapping[str, Record]) -> dict[str, float]:
+        """What was measured, as it would be at the machine's usual pace.
+
+        Args:
+            records: What was measured, by key.
+
+        Returns:
+            Seconds of one call of each that was timed, by key.
+        """
+        state = State(records, self._checking)
+        return {one.key: state.model.at_usual_pace(one).call_s for one in state.observations}
+
     def remarks(self, records: Mapping[str, Record]) -> tuple[str, ...]:
         """What a reader should know of how well the rest was told."""
-        state = _State(records, self._checking)
+        state = State(records, self._checking)
         errors = [abs(math.expm1(one.log_ratio)) for one in state.residuals]
+        unexplained = [abs(math.expm1(one.log_unexplained)) for one in state.residuals]
         if len(errors) < 2:
             return ("too few configurations checked what follows from others: nothing was derived",)
         factor = interval_factor(state.residuals)
@@ -137,7 +145,8 @@ class StagedPlan:
         told = [
             f"{len(errors)} measured configurations were derived from the others too, as a check: "
             f"off by {_percent(median(errors))} in the middle, "
-            f"{_percent(quantile(errors, 0.95))} at the 95th percentile; derived latencies hold "
+            f"{_percent(quantile(errors, 0.95))} at the 95th percentile, and by "
+            f"{_percent(median(unexplained))} at the machine's usual pace; derived latencies hold "
             f"within {_percent(factor - 1)}, with a confidence of {_percent(CONFIDENCE)}"
         ]
         named = dict.fromkeys(
@@ -161,21 +170,21 @@ class StagedPlan:
         names = [name for name in varying if name != "steps"]
         return describe(self._by_key[key].knobs, names or ("scheduler",))
 
-    def _refinements(self, state: _State) -> Iterator[Batch]:
+    def _refinements(self, state: State) -> Iterator[Batch]:
         """Batches that would tell more, the first one first; none where there is nothing to do."""
         if silent := state.silent(self._all):
             wanted = state.telling(silent)
             why = f"others tell nothing of {len(silent)}: {len(wanted)} of these are measured"
             yield Batch(BatchKind.REFINE, wanted, why)
         doubted = suspicious(state.residuals)
-        if keys := state.seen_once(one.observation.key for one in doubted):
+        if keys := state.seen_once(state.disturbed):
             why = f"{len(keys)} did not take what others tell: measured once more"
             yield Batch(BatchKind.AGAIN, tuple(self._by_key[key] for key in keys), why)
         if keys := state.seen_once(self._telling(doubted)):
             why = f"{len(keys)} tell something else than others take: measured once more"
             yield Batch(BatchKind.AGAIN, tuple(self._by_key[key] for key in keys), why)
         for residual in doubted:
-            change = math.expm1(residual.log_ratio)
+            change = math.expm1(residual.log_unexplained)
             if wanted := state.open(self._closer(residual, state)):
                 yield Batch(
                     BatchKind.REFINE,
@@ -201,7 +210,7 @@ class StagedPlan:
             if cell in cells or (sampler in samplers and len(here[cell]) > 1):
                 yield one.key
 
-    def _closer(self, residual: Residual, state: _State) -> tuple[Configuration, ...]:
+    def _closer(self, residual: Residual, state: State) -> tuple[Configuration, ...]:
         """What to measure where one is not explained.
 
         First its own scheduler in its cell with the least and the most steps; as a check another
@@ -233,123 +242,8 @@ class StagedPlan:
         return (*ends, *here[:1], *filter(None, elsewhere.values()))
 
 
-class _State:
-    """What the records so far tell."""
-
-    def __init__(self, records: Mapping[str, Record], checking: frozenset[str]) -> None:
-        self.measured = {
-            key: one for key, one in records.items() if not (one.is_derived or one.is_inferred_oom)
-        }
-        self.ran_out = RanOut(self.measured.values())
-        self._checking = checking
-        self.observations: tuple[Observation, ...] = tuple(
-            found for one in self.measured.values() if (found := observe(one)) is not None
-        )
-        self._observed = {one.key for one in self.observations}
-
-    @cached_property
-    def model(self) -> LatencyModel:
-        """Fitted to all that was measured."""
-        return LatencyModel(self.observations)
-
-    @cached_property
-    def residuals(self) -> tuple[Residual, ...]:
-        """Of what checks the model."""
-        knobs = {key: one.knobs for key, one in self.measured.items()}
-        return residuals(self.observations, knobs, self._checking)
-
-    def open(self, configurations: Sequence[Configuration]) -> tuple[Configuration, ...]:
-        """Those that have no record, and are not ruled out by what ran out of memory."""
-        return tuple(
-            one
-            for one in configurations
-            if one.key not in self.measured and self.ran_out.evidence(one.knobs) is None
-        )
-
-    def seen_once(self, keys: Iterable[str]) -> tuple[str, ...]:
-        """Those whose one measurement may have been disturbed: it was not repeated yet."""
-        return tuple(
-            key
-            for key in dict.fromkeys(keys)
-            if key in self._observed and self.measured[key].first_look_s is None
-        )
-
-    def silent(self, configurations: Sequence[Configuration]) -> tuple[Configuration, ...]:
-        """Those that nothing is told of: what should tell it did not run, or its like failed."""
-        return tuple(one for one in self.open(configurations) if self.expected(one) is None)
-
-    def telling(self, silent: Sequence[Configuration]) -> tuple[Configuration, ...]:
-        """Those of them that might tell the others; never none of some.
-
-        All of a scheduler that failed in its cell; of a cell or a loop that is not known the ends;
-        where more than these were measured in vain, each number of steps once.
-        """
-        chosen: dict[str, Configuration] = {}
-        open_groups: dict[tuple[str, str], list[Configuration]] = defaultdict(list)
-        known = {one.cell for one in self.observations}
-        for one in silent:
-            cell, sampler = cell_key(one.knobs), sampler_key(one.knobs)
-            if steps_of(one.knobs) is None or (cell, sampler) in self._failed:
-                chosen[one.key] = one
-            elif cell not in known:
-                open_groups["cell", cell].append(one)
-            else:
-                open_groups["loop", loop_key(one.knobs)].append(one)
-        tried = Counter(
-            group
-            for one in self.measured.values()
-            for group in (("cell", cell_key(one.knobs)), ("loop", loop_key(one.knobs)))
-        )
-        for group, some in open_groups.items():
-            if tried[group] <= MOST_IN_VAIN:
-                other = loop_key if group[0] == "cell" else cell_key
-                chosen.update(ends(_commonest(some, other)))
-            else:
-                once = {steps_of(one.knobs): one for one in reversed(some)}
-                chosen.update((one.key, one) for one in once.values())
-        return tuple(one for one in silent if one.key in chosen)
-
-    def expected(self, configuration: Configuration) -> Expected | None:
-        """What others tell of a configuration; None where its scheduler failed in its cell."""
-        knobs = configuration.knobs
-        if (cell_key(knobs), sampler_key(knobs)) in self._failed:
-            return None
-        return self.model.expected(knobs)
-
-    @cached_property
-    def _failed(self) -> frozenset[tuple[str, str]]:
-        """Cells and schedulers in them of which something did not run to its end."""
-        return frozenset(
-            (cell_key(one.knobs), sampler_key(one.knobs))
-            for one in self.measured.values()
-            if one.status not in TIMED_STATUSES
-        )
-
-    def in_cell(self, cell: str) -> list[Record]:
-        """What was measured in a cell and ended well."""
-        return self._by_cell.get(cell, [])
-
-    @cached_property
-    def _by_cell(self) -> dict[str, list[Record]]:
-        found: dict[str, list[Record]] = defaultdict(list)
-        for one in self.measured.values():
-            if one.status is Status.OK:
-                found[cell_key(one.knobs)].append(one)
-        return found
-
-
-def _commonest(
-    configurations: Sequence[Configuration], name_of: Callable[[Mapping[str, JsonValue]], str]
-) -> list[Configuration]:
-    """Those that share the name that most of them have."""
-    groups: dict[str, list[Configuration]] = defaultdict(list)
-    for one in configurations:
-        groups[name_of(one.knobs)].append(one)
-    return max(groups.values(), key=len)
-
-
 def _derived(
-    configuration: Configuration, expected: Expected, factor: float, state: _State
+    configuration: Configuration, expected: Expected, factor: float, state: State
 ) -> Record:
     sources = len(expected.sources)
     whose = "this scheduler's own terms" if expected.is_own else "the terms"

@@ -89,8 +89,8 @@ class Record:
             measured since it need not be; None otherwise.
         inferred_oom_key: Key of the configuration that ran out of memory and needs no more of it,
             where this one was therefore not measured; None otherwise.
-        first_look_s: Median seconds of a call when the sweep measured it before, where others told
-            something else and it was therefore measured once more; None where that was not so.
+        first_look_s: Median seconds of a call when the sweep measured it before, where that was in
+            doubt and it was therefore measured once more; None where it was not.
         images_per_call: Images that one call draws.
         stages_s: For each stage, seconds of its total in each timed call.
         denoiser_evaluations: Evaluations of the denoiser in one call.

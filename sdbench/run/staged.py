@@ -6,7 +6,8 @@
 The plan keeps nothing and looks at records alone, so that a run that was cut off goes on where it
 stopped. What was derived before the cut is no measurement: it is derived anew, and written again
 where that tells something else. What failed is an answer for the plan, and not tried again; a run
-that goes on begins with it. What others contradict is measured once more: the later record counts.
+that goes on begins with it. What others contradict, and what was preferred for the moment at which
+it was measured, is measured once more: the later record counts.
 """
 
 from __future__ import annotations
@@ -69,6 +70,9 @@ class Plans(Protocol):
     def derived(self, records: Mapping[str, Record]) -> dict[str, Record]:
         """Records of what was not measured and can be told, by key."""
 
+    def usual_call_s(self, records: Mapping[str, Record]) -> dict[str, float]:
+        """What was measured as it would be at the machine's usual pace: a call's seconds by key."""
+
     def remarks(self, records: Mapping[str, Record]) -> tuple[str, ...]:
         """What a reader should know of how well it was told."""
 
@@ -82,12 +86,15 @@ class Staging:
         tops: Keys of the best of what is derived, to measure in a first pass.
         leaders: Keys of what the recommendation rests on: what comes up there after that pass is
             measured too, if it is derived.
+        disputed: Keys of those whose order the machine's pace decided, given a run, and what calls
+            would take at its usual pace: they are measured once more.
         clock: Tells the time in seconds, for the budget.
     """
 
     planner: Callable[[Sequence[Configuration]], Plans]
     tops: Leaders
     leaders: Leaders
+    disputed: Callable[[Run, Mapping[str, float]], Sequence[str]]
     clock: Callable[[], float] = time.monotonic
 
 
@@ -161,6 +168,7 @@ class StagedRun:
         self._notes = notes or PlanNotes()
         self._load: str | None = None
         self._refused: set[str] = set()
+        self._compared: set[str] = set()
         self._is_finished = False
 
     def run(self) -> None:
@@ -206,8 +214,12 @@ class StagedRun:
 
     def _follow_plan(self) -> None:
         while (batch := self._plan.next(self._measured)) is not None:
-            is_again = batch.kind is BatchKind.AGAIN
-            wanted = [one for one in batch.configurations if self._is_wanted(one, is_again)]
+            may_be_known = batch.kind is BatchKind.AGAIN
+            wanted = [
+                one
+                for one in batch.configurations
+                if (self._is_to_be_seen_again(one) if may_be_known else self._is_new(one))
+            ]
             if not wanted:
                 self._site.listener.note(
                     "the plan asks again for what was measured: it is left at that"
@@ -216,26 +228,29 @@ class StagedRun:
             if not self._measure(wanted, batch.why):
                 return
 
-    def _is_wanted(self, configuration: Configuration, is_again: bool) -> bool:
+    def _is_new(self, configuration: Configuration) -> bool:
+        return configuration.key not in self._measured
+
+    def _is_to_be_seen_again(self, configuration: Configuration) -> bool:
         before = self._measured.get(configuration.key)
-        if is_again:
-            return before is not None and before.first_look_s is None
-        return before is None
+        return before is not None and before.first_look_s is None
 
     def _measure(
         self,
         configurations: Iterable[Configuration],
         why: str,
         reserved_ratio: float = RESERVED_RATIO,
+        *,
+        keeps_order: bool = False,
     ) -> bool:
         """Measures what the time allows of these; whether it was all.
 
-        What the loaded pipeline serves comes first, and the rest in the order of the run.
+        What the loaded pipeline serves comes first, and the rest load by load, in the order of the
+        run or as they are given.
         """
         site = self._site
-        waiting = sorted(
-            configurations,
-            key=lambda one: (load_key(one) != self._load, self._positions[one.key]),
+        waiting = self._load_by_load(
+            configurations if keeps_order else sorted(configurations, key=self._position)
         )
         if site.budget.left_s(reserved_ratio=reserved_ratio) > 0:
             site.listener.batch(why, len(waiting))
@@ -260,6 +275,16 @@ class StagedRun:
             )
         self._refused |= refused
         return not refused
+
+    def _position(self, configuration: Configuration) -> int:
+        return self._positions[configuration.key]
+
+    def _load_by_load(self, configurations: Iterable[Configuration]) -> list[Configuration]:
+        """Those that the loaded pipeline serves, then those of each other load, else in order."""
+        by_load: dict[str, list[Configuration]] = {self._load or "": []}
+        for one in configurations:
+            by_load.setdefault(load_key(one), []).append(one)
+        return [one for some in by_load.values() for one in some]
 
     def _completed(self, configuration: Configuration, record: Record) -> Record:
         record = self._site.complete(configuration, record)
@@ -322,23 +347,51 @@ class StagedRun:
     def _measure_the_best(self) -> None:
         """Measures the best of what is derived, and what comes up when these are known.
 
-        A finished run has had its first pass. The plan is asked again each time: the best ones
-        check what was derived, too.
+        A finished run has had its first pass.
         """
         first = self._staging.leaders if self._notes.is_finished else self._staging.tops
         for number in range(MOST_PASSES):
             best = self._staging.leaders if number else first
-            wanted = self._only_told(best(read_run(self._site.writer.folder)))
-            if not wanted:
+            told = self._only_told(best(read_run(self._site.writer.folder)))
+            if not self._measure_best(told, "among the best, and only derived so far"):
                 return
-            is_all = self._measure(
-                wanted, "among the best, and only derived so far", RESERVED_FOR_FRESH_RATIO
-            )
-            if is_all:
-                self._follow_plan()
-            self._derive()
-            if not is_all:
+            doubtful = self._disputed()
+            why = "which of them is better was decided by the machine's pace: side by side"
+            if not self._measure_best(doubtful, why, keeps_order=True):
                 return
+            if not (told or doubtful):
+                return
+
+    def _measure_best(
+        self, configurations: Sequence[Configuration], why: str, *, keeps_order: bool = False
+    ) -> bool:
+        """Measures these, and derives anew; whether the time allowed all of it.
+
+        The plan is asked again: the best ones check what was derived, too.
+        """
+        if not configurations:
+            return True
+        is_all = self._measure(
+            configurations, why, RESERVED_FOR_FRESH_RATIO, keeps_order=keeps_order
+        )
+        if is_all:
+            self._follow_plan()
+        self._derive()
+        return is_all
+
+    def _disputed(self) -> list[Configuration]:
+        """Those whose order hangs on the machine's pace, and was not looked at again yet."""
+        usual_call_s = self._plan.usual_call_s(self._measured)
+        keys = self._staging.disputed(read_run(self._site.writer.folder), usual_call_s)
+        asked = [self._all[self._positions[key]] for key in keys if key in self._positions]
+        wanted = [
+            one
+            for one in asked
+            if one.key not in self._compared
+            and (self._is_new(one) or self._is_to_be_seen_again(one))
+        ]
+        self._compared.update(one.key for one in wanted)
+        return wanted
 
     def _only_told(self, keys: Iterable[str]) -> list[Configuration]:
         return [
@@ -355,7 +408,7 @@ class StagedRun:
 def _looked_at_again(record: Record, before: Record) -> Record:
     """The record of a second look, which stands in place of the first."""
     first_s = median(before.samples_s)
-    told = f"{format_seconds(first_s)} a call at first, which others contradict: measured once more"
+    told = f"{format_seconds(first_s)} a call at first, which was in doubt: measured once more"
     return replace(record, first_look_s=first_s, notes=(*record.notes, told))
 
 

@@ -6,7 +6,8 @@ from pathlib import Path
 
 from factories import PIPELINE, around, fidelity, mebibytes, record, run
 
-from sdbench.analysis.tops import tops
+from sdbench.analysis.measurement import measurement_of
+from sdbench.analysis.tops import own_memory_bytes, tops
 from sdbench.results.derived import DerivedLatency
 from sdbench.results.figure import Figure, Origin
 from sdbench.results.record import Record, Status
@@ -82,6 +83,18 @@ def test_under_a_fidelity_limit_steps_compete(tmp_path: Path) -> None:
     )
     slow, fast = derived(2.0, steps=20), derived(0.5, steps=4)
     assert tops(run(tmp_path, [slow, fast], suite=suite)) == (fast.key,)
+
+
+def test_on_the_cpu_tensors_tell_configurations_apart_and_not_the_process() -> None:
+    """Which keeps what earlier ones needed; on a device its own figures count."""
+    from sdbench.units import MIB
+
+    on_cpu = record(allocated_mib=200, rss_mib=900)
+    assert own_memory_bytes(measurement_of(on_cpu)) == 200 * MIB
+    without = record(allocated_mib=None, rss_mib=900)
+    assert own_memory_bytes(measurement_of(without)) == 900 * MIB
+    on_device = record(allocated_mib=200, reserved_mib=300, rss_mib=900)
+    assert own_memory_bytes(measurement_of(on_device)) == 300 * MIB
 
 
 def test_no_more_are_named_than_asked_for(tmp_path: Path) -> None:

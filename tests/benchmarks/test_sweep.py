@@ -87,6 +87,22 @@ def test_a_common_drift_is_no_error_of_what_is_derived(
     assert errors.errors_of_measured(ours_s, truth_s, drift).p95_ratio == pytest.approx(0)
 
 
+def test_a_moment_of_the_machine_is_no_error_at_its_usual_pace(
+    bench: Mapping[str, ModuleType], tmp_path: Path
+) -> None:
+    def at(factor: float, steps: int) -> Record:
+        stages_s = {"denoiser": 0.1 * steps * factor, "vae_decode": 0.2 * factor}
+        call_s = sum(stages_s.values())
+        staged = {name: (seconds,) * 6 for name, seconds in stages_s.items()}
+        return record(samples_s=(call_s,) * 6, steps=steps, fields={"stages_s": staged})
+
+    _, exhaustive = runs(tmp_path, [], [at(1.0, 2), at(1.5, 4), at(1.0, 8)])
+    errors = bench["sweep_errors"]
+    by_steps = {record.knobs["steps"]: record.key for record in exhaustive.latest.values()}
+    assert errors.measured_s(exhaustive)[by_steps[4]] == pytest.approx(0.9)
+    assert errors.usual_s(exhaustive)[by_steps[4]] == pytest.approx(0.6)
+
+
 def test_what_was_derived_and_measured_later_counts_as_derived_too(
     bench: Mapping[str, ModuleType], tmp_path: Path
 ) -> None:

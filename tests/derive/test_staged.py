@@ -121,6 +121,43 @@ def test_what_tells_others_is_measured_once_more_where_they_contradict_it() -> N
     assert max(errors(plan.derived(records), machine)) < 1e-9
 
 
+def test_an_odd_pace_is_seen_where_no_check_falls() -> None:
+    """One that tells others was disturbed, and nothing that is held out is of its cell."""
+    configurations = grid(batches=tuple(range(1, 13)))
+    checked = {one.knobs["batch_size"] for one in design(configurations).held_out}
+    assert len(checked) < 12
+    odd = next(
+        one
+        for one in design(configurations).identifying
+        if one.knobs["batch_size"] not in {1, *checked}
+    )
+    machine = Imagined(disturbed=lambda knobs: 1.4 if knobs == odd.knobs else 1.0)
+    plan = StagedPlan(configurations)
+    records, kinds = carried_out(plan, machine)
+    assert kinds == [BatchKind.IDENTIFY, BatchKind.CHECK, BatchKind.AGAIN]
+    assert machine.measured.count(odd.key) == 2
+    assert max(errors(plan.derived(records), machine)) < 1e-9
+
+
+def test_what_was_measured_has_a_latency_at_the_usual_pace_of_its_cell() -> None:
+    machine = Imagined(noise=0.2)
+    plan = StagedPlan(grid())
+    records, _ = carried_out(plan, machine)
+    usual_call_s = plan.usual_call_s(records)
+    assert usual_call_s.keys() == {key for key, one in records.items() if one.samples_s}
+    by_batch: dict[int, list[float]] = {}
+    for key, call_s in usual_call_s.items():
+        ratio = call_s / machine.call_s(records[key].knobs)
+        by_batch.setdefault(records[key].knobs["batch_size"], []).append(ratio)
+    assert max(max(some) / min(some) for some in by_batch.values()) < 1.05
+
+
+def test_on_a_wandering_machine_a_pace_is_no_setting_that_interacts() -> None:
+    machine = Imagined(noise=0.15)
+    _, kinds = carried_out(StagedPlan(grid(batches=(1, 2, 3, 4, 6, 8))), machine)
+    assert BatchKind.REFINE not in kinds
+
+
 def test_a_second_look_is_not_taken_at_cells_that_nobody_doubts() -> None:
     """The scheduler that tells all cells is off in one of them."""
     configurations = grid(batches=(1, 2, 3, 4, 5, 6, 7, 8))

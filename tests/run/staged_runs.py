@@ -71,6 +71,13 @@ class EulerTells:
                 found[one.key] = _told(one, derived_latency=_like(source), images_per_call=1)
         return found
 
+    def usual_call_s(self, records: Mapping[str, Record]) -> dict[str, float]:
+        return {
+            key: median_estimate(one.samples_s).point
+            for key, one in records.items()
+            if one.samples_s
+        }
+
     def remarks(self, records: Mapping[str, Record]) -> tuple[str, ...]:
         return (f"{len(records)} measured",)
 
@@ -122,6 +129,11 @@ def nothing(run: Run) -> tuple[str, ...]:
     return ()
 
 
+def no_dispute(run: Run, usual_call_s: Mapping[str, float]) -> tuple[str, ...]:
+    """Names none."""
+    return ()
+
+
 class Clock:
     """A time that goes on only where it is told to."""
 
@@ -149,6 +161,7 @@ class StagedRuns:
         planner: Callable[..., Any] = EulerTells,
         tops: Callable[[Run], Sequence[str]] = nothing,
         leaders: Callable[[Run], Sequence[str]] = nothing,
+        disputed: Callable[[Run, Mapping[str, float]], Sequence[str]] = no_dispute,
         listener: Recorder | None = None,
         faults: Sequence[Mapping[str, Any]] = (),
         pipeline: str = "tiny",
@@ -167,7 +180,9 @@ class StagedRuns:
             **values,
         )
         self.listener = listener or Recorder()
-        staging = Staging(planner=planner, tops=tops, leaders=leaders, clock=self.clock)
+        staging = Staging(
+            planner=planner, tops=tops, leaders=leaders, disputed=disputed, clock=self.clock
+        )
         self.outcome = run_suite(
             order,
             self._launcher,

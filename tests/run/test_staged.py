@@ -131,10 +131,34 @@ def test_a_second_look_stands_in_place_of_the_first(staged: StagedRuns) -> None:
     assert (first.round, second.round) == (0, 0)
     assert first.first_look_s is None
     assert second.first_look_s == median(first.samples_s)
-    assert any("which others contradict: measured once more" in note for note in second.notes)
+    assert any("which was in doubt: measured once more" in note for note in second.notes)
     assert run.latest[key] == run.rounds[key].settled == second
     assert kinds(run) == {"ok": MEASURED, "derived": ALL - MEASURED}
     assert ("once more", 1) in staged.listener.batches
+
+
+def test_whose_order_the_pace_decided_is_measured_side_by_side(staged: StagedRuns) -> None:
+    """One was measured, and the other one derived; they are asked about once more, and left."""
+    seen: list[Mapping[str, float]] = []
+
+    def disputed(run: Run, usual_call_s: Mapping[str, float]) -> list[str]:
+        seen.append(usual_call_s)
+        (told,) = where(run, scheduler="ddim", steps=2, dtype="fp32")
+        (known,) = where(run, scheduler="euler", steps=8, dtype="fp32")
+        return [known, told]
+
+    run = staged(disputed=disputed)
+    (told,) = where(run, scheduler="ddim", steps=2, dtype="fp32")
+    (known,) = where(run, scheduler="euler", steps=8, dtype="fp32")
+    assert [one.key for one in staged.measured[-2:]] == [known, told]
+    assert run.latest[known].first_look_s is not None
+    assert run.latest[told].first_look_s is None
+    assert not run.latest[told].is_derived
+    assert len(seen) == 2
+    assert len(seen[0]) == MEASURED
+    why = "which of them is better was decided by the machine's pace: side by side"
+    assert staged.listener.batches[2] == (why, 2)
+    assert len(run.records) == ALL + 2
 
 
 def test_a_plan_that_asks_for_ever_for_the_same_is_left_at_that(staged: StagedRuns) -> None:
