@@ -188,7 +188,7 @@ def run(
     from sdbench.run.order import Order
     from sdbench.run.predictor import predictor_for
     from sdbench.run.session import run_suite
-    from sdbench.run.staged import Staging
+    from sdbench.run.staging import Staging
     from sdbench.suite.defaults import with_defaults
     from sdbench.suite.expand import configurations
     from sdbench.suite.load import load_suite

@@ -25,7 +25,8 @@ from sdbench.run.plan import plan
 from sdbench.run.predict_target import target_of
 from sdbench.run.resume import require_same_fingerprint, run_to_resume
 from sdbench.run.run_folder import create_run, move_logs
-from sdbench.run.staged import Plans, Site, StagedListener, StagedRun, Staging, is_measured
+from sdbench.run.staged import StagedRun, is_measured
+from sdbench.run.staging import Plans, Site, StagedListener, Staging
 from sdbench.run.worker_process import CannotStart
 from sdbench.suite.configuration import Configuration
 

@@ -15,7 +15,7 @@ from sdbench.results.record import Record, Status
 from sdbench.results.store import RECORDS_FILE, Run, read_run
 from sdbench.run.order import Order
 from sdbench.run.session import Outcome, run_suite
-from sdbench.run.staged import Staging
+from sdbench.run.staging import Staging
 from sdbench.statistics import median_estimate
 from sdbench.suite.configuration import Configuration
 from sdbench.suite.expand import configurations
