@@ -27,6 +27,7 @@ from pathlib import Path
 
 import growth_records
 
+from sdbench.analysis.disputes import disputed
 from sdbench.analysis.measurement import measurements
 from sdbench.analysis.planned import planned_knobs
 from sdbench.analysis.recommend import recommend_for_run
@@ -140,7 +141,7 @@ def take_steps(count: int, folder: Path) -> dict[str, float]:
         planned = plan(expanded)
     records = {one.key: one for one in growth_records.records(planned)}
     with steps.timed("plan in stages, derive"):
-        _plan_in_stages(planned, records)
+        usual_call_s = _plan_in_stages(planned, records)
     run_folder = folder / f"run-{count}"
     with steps.timed("store"):
         growth_records.write(run_folder, suite, records.values(), records)
@@ -152,6 +153,7 @@ def take_steps(count: int, folder: Path) -> dict[str, float]:
         advice = recommend_for_run(run)
     with steps.timed("best of every kind"):
         tops(run)
+        disputed(run, usual_call_s)
     with steps.timed("table"):
         table(run, planned_knobs(run))
     with steps.timed("report on a terminal"):
@@ -171,8 +173,14 @@ def page_of(folder: Path, count: int) -> Path:
     return folder / f"report-{count}.html"
 
 
-def _plan_in_stages(planned: Sequence[Configuration], records: Mapping[str, Record]) -> None:
-    """What a staged run asks of its plan, all that it measures being there at once."""
+def _plan_in_stages(
+    planned: Sequence[Configuration], records: Mapping[str, Record]
+) -> dict[str, float]:
+    """What a staged run asks of its plan, all that it measures being there at once.
+
+    Returns:
+        Seconds of a call at the machine's usual pace, by key.
+    """
     stages = StagedPlan(planned)
     settled: dict[str, Record] = {}
     while (batch := stages.next(settled)) is not None:
@@ -182,6 +190,7 @@ def _plan_in_stages(planned: Sequence[Configuration], records: Mapping[str, Reco
         settled |= seen
     stages.derived(settled)
     stages.remarks(settled)
+    return stages.usual_call_s(settled)
 
 
 def growths(taken: Mapping[int, Mapping[str, float]]) -> list[Growth]:
