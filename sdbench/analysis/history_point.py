@@ -12,6 +12,7 @@ from sdbench.analysis.measurement import measurement_of
 from sdbench.analysis.noise import has_company
 from sdbench.analysis.planned import planned_knobs
 from sdbench.jsontypes import JsonValue
+from sdbench.results.crowding import crowded_ratio
 from sdbench.results.record import Status
 from sdbench.results.rounds import TIMED_STATUSES, Rounds
 from sdbench.results.store import Run
@@ -31,8 +32,8 @@ class Point:
         processes: Worker processes that the latency rests on.
         peak_allocated_bytes: Peak of live tensors, or None where it is not known.
         fidelity: The fidelity's score, or None where it is not known.
-        is_disturbed: Whether most calls were throttled, or another process used the device: the
-            latency is shown, and no level rests on it.
+        is_disturbed: Whether most calls were throttled, another process used the device, or other
+            programs had the processor: the latency is shown, and no level rests on it.
     """
 
     status: str
@@ -117,7 +118,9 @@ def _point(rounds: Rounds, is_repeated: bool) -> Point:
         processes=len(medians),
         peak_allocated_bytes=m.peak_allocated_bytes,
         fidelity=m.fidelity_score,
-        is_disturbed=m.status is Status.UNSTABLE or has_company(settled) is True,
+        is_disturbed=m.status is Status.UNSTABLE
+        or has_company(settled) is True
+        or crowded_ratio(settled) is not None,
     )
 
 

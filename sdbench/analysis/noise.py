@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import mean, median, stdev
 
+from sdbench.results.crowding import crowded_ratio
 from sdbench.results.figure import Origin
 from sdbench.results.record import Record, Status
 from sdbench.results.rounds import Rounds
@@ -65,6 +66,8 @@ class Noise:
         accompanied: Configurations beside which another process used the device; None where
             no driver tells, see ``accompanied_reason``.
         accompanied_reason: Why that is not known; None where it is.
+        crowded: Configurations that waited for a processor of the host, since other programs had
+            it, for so long that their times tell of that; None where the system does not tell.
         within_ratio: The smallest difference of two medians of one round that their intervals
             show: two intervals of the median half-width that just do not overlap. What differs
             from process to process is not in it, so that it is a lower bound; None without
@@ -89,6 +92,7 @@ class Noise:
     outlying: int = 0
     accompanied: int | None = None
     accompanied_reason: str | None = None
+    crowded: int | None = None
     within_ratio: float | None = None
     within_reason: str | None = None
     confirmed: int = 0
@@ -127,6 +131,9 @@ def noise(run: Run) -> Noise:
         outlying=sum(any(one.is_outlier) for one in settled.values()),
         accompanied=sum(accompanied) if accompanied else None,
         accompanied_reason=None if accompanied else NO_DRIVER,
+        crowded=sum(crowded_ratio(one) is not None for one in settled.values())
+        if any(one.waited_s for one in settled.values())
+        else None,
         within_ratio=within,
         within_reason=within_reason,
         confirmed=len(shifts),

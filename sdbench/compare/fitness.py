@@ -10,6 +10,7 @@ from sdbench.analysis.wording import count
 from sdbench.compare.evidence import is_spoiled
 from sdbench.compare.wording import percent
 from sdbench.results.ab import BASELINE, CANDIDATE
+from sdbench.results.crowding import CROWDED_RATIO, crowded_ratio
 from sdbench.results.record import Record, Status
 
 TOLERATED_SHARE = 0.25
@@ -19,8 +20,16 @@ LEAST_CLOCK_RATIO = 0.95
 """One side's clock may lie so far below the other's, which hides a regression or makes one."""
 
 
-def unfitness(baseline: Sequence[Record], candidate: Sequence[Record]) -> Iterator[str]:
-    """Why times of these rounds cannot be trusted, in sentences; none where they can."""
+def unfitness(
+    baseline: Sequence[Record], candidate: Sequence[Record], *, in_turns: bool = False
+) -> Iterator[str]:
+    """Why times of these rounds cannot be trusted, in sentences; none where they can.
+
+    Args:
+        baseline: The rounds of one side.
+        candidate: Those of the other one.
+        in_turns: Whether calls took turns, so that other programs met both sides alike.
+    """
     records = (*baseline, *candidate)
     spoiled = [record for record in records if is_spoiled(record)]
     if len(spoiled) > TOLERATED_SHARE * len(records):
@@ -31,6 +40,12 @@ def unfitness(baseline: Sequence[Record], candidate: Sequence[Record]) -> Iterat
             yield f"the device was throttled in {throttled} {of}"
         if accompanied:
             yield f"another process used the device in {accompanied} {of}"
+    crowded = sum(crowded_ratio(record) is not None for record in records)
+    if not in_turns and crowded > TOLERATED_SHARE * len(records):
+        yield (
+            f"other programs had the processor for {CROWDED_RATIO:.0%} of the time or more in "
+            f"{crowded} of {count(len(records), 'round')}"
+        )
     clocks = {BASELINE: _clock_mhz(baseline), CANDIDATE: _clock_mhz(candidate)}
     slower, faster = sorted(clocks, key=lambda side: clocks[side] or 0.0)
     slow, fast = clocks[slower], clocks[faster]

@@ -71,7 +71,7 @@ def compare_ab(job: AbJob, gates: Gates | None = None) -> Comparison:
         control=control,
         unfit=(
             *((control.reason,) if control is not None and is_alarm(control) else ()),
-            *unfitness(job.baseline.records, job.candidate.records),
+            *unfitness(job.baseline.records, job.candidate.records, in_turns=job.info.in_turns),
         ),
         incomplete=(
             *_incomplete(known, job.info),

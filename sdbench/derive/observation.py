@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import median
 
 from sdbench.derive.cells import cell_key, loop_key, sampler_key, steps_of
+from sdbench.results.crowding import waited_ratio
 from sdbench.results.record import Record, Status
 from sdbench.results.table import accepted_samples, stage_medians
 
@@ -29,6 +30,7 @@ class Observation:
         call_s: One call.
         stages_s: Each stage's total in one call.
         images_per_call: Images of a call.
+        waited_ratio: Share of the call spent waiting for a processor that other programs had.
     """
 
     key: str
@@ -40,6 +42,7 @@ class Observation:
     call_s: float
     stages_s: Mapping[str, float]
     images_per_call: int
+    waited_ratio: float = 0.0
 
     def stage(self, name: str) -> float:
         """Seconds of a stage; 0 where it was not passed."""
@@ -58,6 +61,21 @@ class Observation:
     def shared_s(self) -> float:
         """Seconds of all stages that are passed once: the same work in all of a cell."""
         return math.fsum(self.fixed_s.values())
+
+    def times(self, factors: Mapping[str, float], waited_ratio: float = 0.0) -> Observation:
+        """The same with each stage so many times as long, and the call with them."""
+        stages_s = {name: factors[name] * seconds for name, seconds in self.stages_s.items()}
+        ratio = math.fsum(stages_s.values()) / math.fsum(self.stages_s.values())
+        return replace(
+            self, call_s=self.call_s * ratio, stages_s=stages_s, waited_ratio=waited_ratio
+        )
+
+    @property
+    def unhindered(self) -> Observation:
+        """The same without waiting for a processor, which all stages are taken to share."""
+        if not self.waited_ratio:
+            return self
+        return self.times(dict.fromkeys(self.stages_s, 1 - self.waited_ratio))
 
 
 def observe(record: Record) -> Observation | None:
@@ -79,4 +97,5 @@ def observe(record: Record) -> Observation | None:
         call_s=call_s,
         stages_s=stages_s,
         images_per_call=record.images_per_call,
+        waited_ratio=waited_ratio(record.samples_s, record.waited_s) or 0.0,
     )

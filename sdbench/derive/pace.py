@@ -6,6 +6,8 @@ long they took beside the cell's median says how fast the machine ran, and how m
 the denoiser is learnt from all cells. Such a control variate (B. L. Nelson, "Control variate
 remedies", Operations Research 38, 1990) takes out of what was measured what the machine did, and
 leaves what the configuration costs. Where the two have nothing in common, nothing is taken out.
+
+What a call waited for a processor that other programs had is known, and taken out before that.
 """
 
 from __future__ import annotations
@@ -13,7 +15,6 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import replace
 from statistics import median
 
 from sdbench.derive.observation import DENOISER, Observation
@@ -33,7 +34,7 @@ class UsualPace:
         by_cell: dict[str, list[Observation]] = defaultdict(list)
         for one in observations:
             if one.shared_s > 0:
-                by_cell[one.cell].append(one)
+                by_cell[one.cell].append(one.unhindered)
         self._usual_log = {
             cell: median(math.log(one.shared_s) for one in some)
             for cell, some in by_cell.items()
@@ -43,17 +44,18 @@ class UsualPace:
 
     def usual(self, observation: Observation) -> Observation:
         """The observation as it would be at the usual pace; the same where nothing tells that."""
+        observation = observation.unhindered
         log_shared = self._log_shared(observation)
         if not log_shared:
             return observation
         once = observation.fixed_s
         others = math.exp(-self._elasticity * log_shared)
-        stages_s = {
-            name: seconds * (math.exp(-log_shared) if name in once else others)
-            for name, seconds in observation.stages_s.items()
-        }
-        ratio = math.fsum(stages_s.values()) / math.fsum(observation.stages_s.values())
-        return replace(observation, call_s=observation.call_s * ratio, stages_s=stages_s)
+        return observation.times(
+            {
+                name: math.exp(-log_shared) if name in once else others
+                for name in observation.stages_s
+            }
+        )
 
     def _log_shared(self, observation: Observation) -> float:
         """Logarithm of how many times as long as usual the shared stages took; 0.0 if unknown."""

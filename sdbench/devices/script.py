@@ -24,7 +24,8 @@ class Fault(str, Enum):
     """What a scripted configuration meets with.
 
     ``crash`` is a kill, ``sticky`` an error after which the device answers nothing else, and
-    ``leak`` memory that runs out and does not come back for as long as the process lives.
+    ``leak`` memory that runs out and does not come back for as long as the process lives. Under
+    ``crowd`` another program has the processor half of the time.
     """
 
     CRASH = "crash"
@@ -35,6 +36,7 @@ class Fault(str, Enum):
     OOM = "oom"
     LEAK = "leak"
     THROTTLE = "throttle"
+    CROWD = "crowd"
 
 
 class Moment(str, Enum):

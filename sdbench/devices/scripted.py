@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from sdbench.devices.allocator_message import write_message
 from sdbench.devices.base import OTHER_STAGE, DeviceState, MemoryPeaks, MemoryWatch
 from sdbench.devices.noise import Machine
+from sdbench.devices.processor_wait import ThreadWaits
 from sdbench.devices.script import Script
 from sdbench.devices.scripted_driver import other_process, scripted_memory
 from sdbench.jsontypes import JsonValue
@@ -48,6 +49,8 @@ class ScriptedDevice:
         self.process_log = self.machine.process_log()
         self.label = script.name
         self.is_throttled = False
+        self.is_crowded = False
+        self._waited_ns = 0
         self._used_bytes = 0
         self._limit_bytes: int | None = None
         self._is_lost = False
@@ -60,8 +63,11 @@ class ScriptedDevice:
         return self.machine.now_ns
 
     def advance(self, duration_s: float) -> None:
-        """Lets time pass."""
+        """Lets time pass; twice as much where another program has the processor half the time."""
         self.machine.advance(duration_s)
+        if self.is_crowded:
+            self.machine.advance(duration_s)
+            self._waited_ns += round(duration_s * 1e9)
 
     def use_memory(self, used_bytes: int) -> None:
         """Sets the bytes in use.
@@ -155,6 +161,9 @@ class ScriptedDevice:
     def company(self) -> Mapping[int, str]:
         others = other_process(self.script.other_process_bytes)
         return {other.pid: other.words for other in others}
+
+    def thread_waits(self) -> ThreadWaits | None:
+        return {0: self._waited_ns}
 
 
 class _ScriptedMemoryWatch:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sdbench.devices.base import Device, DeviceState
+from sdbench.devices.processor_wait import longest_wait_s
 from sdbench.measure.deadline import Deadline
 from sdbench.measure.stopping import stop_reason
 from sdbench.measure.throttling import accepted_samples, throttle_marks
@@ -26,6 +27,7 @@ class Samples:
     Attributes:
         timings: Every timed call, in order.
         throttled: For each, whether the device was throttled.
+        waited_s: For each, seconds that it waited for a processor; empty where that is not told.
         states: The device before the first and after each of them.
         span_s: Seconds from the first of these readings to the last one, waits for turns left out.
         company: Other processes that were on the device, in words, by number.
@@ -35,6 +37,7 @@ class Samples:
 
     timings: list[Timing] = field(default_factory=list)
     throttled: list[bool] = field(default_factory=list)
+    waited_s: list[float] = field(default_factory=list)
     states: list[DeviceState] = field(default_factory=list)
     span_s: float = 0.0
     company: dict[int, str] = field(default_factory=dict)
@@ -100,8 +103,12 @@ def sample(
                 begun_ns, deadline = begun_ns + waited_ns, deadline.later_by(waited_ns)
             if samples.stop_reason is not None:
                 break
+            waits = device.thread_waits()
             timing, _ = time_call(call, device, marks)
+            waited_s = longest_wait_s(waits, device.thread_waits())
             samples.timings.append(timing)
+            if waited_s is not None:
+                samples.waited_s.append(waited_s)
             samples.states.append(device.state())
             samples.span_s = (device.now_ns() - begun_ns) * 1e-9
             samples.stop_reason = _stop_reason(samples, protocol, deadline)

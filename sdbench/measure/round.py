@@ -16,7 +16,7 @@ from typing import Any
 from sdbench.devices.base import Device, MemoryPeaks
 from sdbench.errors import SdbenchError, causes
 from sdbench.knobs.base import Unsupported
-from sdbench.measure.company import company_notes, unseen_company_notes
+from sdbench.measure.company import company_notes, crowding_notes, unseen_company_notes
 from sdbench.measure.deadline import Deadline
 from sdbench.measure.energy import energy_per_image
 from sdbench.measure.latency import Samples, first_call, sample, warm_up
@@ -165,6 +165,7 @@ def _latency_fields(samples: Samples, images_per_call: int) -> dict[str, Any]:
         "device_samples_s": tuple(duration for duration in devices_s if duration is not None),
         "is_outlier": outlier_marks(walls_s),
         "is_throttled": tuple(samples.throttled),
+        "waited_s": tuple(samples.waited_s),
         "stop_reason": samples.stop_reason,
         "stages_s": {
             stage: tuple(timing.stages_s[stage] for timing in samples.timings) for stage in stages
@@ -177,7 +178,12 @@ def _latency_fields(samples: Samples, images_per_call: int) -> dict[str, Any]:
 
 def _notes(samples: Samples) -> tuple[str, ...]:
     throttled = throttle_note(samples.states, samples.throttled)
-    return ((throttled,) if throttled else ()) + company_notes(samples.company)
+    walls_s = [timing.wall_s for timing in samples.timings]
+    return (
+        *((throttled,) if throttled else ()),
+        *company_notes(samples.company),
+        *crowding_notes(walls_s, samples.waited_s),
+    )
 
 
 def _states(states: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

@@ -71,11 +71,11 @@ class SimulatedPipeline:
 
     @contextmanager
     def configured(self, configuration: Configuration) -> Iterator[SimulatedCall]:
-        """Gives the call; there is nothing to take back but the throttling of a fault."""
+        """Gives the call; there is nothing to take back but how a fault slowed it."""
         try:
             yield SimulatedCall(self._device, configuration, self._weights)
         finally:
-            self._device.is_throttled = False
+            self._device.is_throttled = self._device.is_crowded = False
 
     def content_digest(self) -> str:
         """One for all."""
@@ -242,4 +242,6 @@ def _meet_faults(
                 raise device.out_of_memory(device.script.memory_bytes)
             case Fault.THROTTLE:
                 device.is_throttled = True
+            case Fault.CROWD:
+                device.is_crowded = True
         return

@@ -10,6 +10,7 @@ from sdbench.analysis.measurement import Measurement, by_latency
 from sdbench.analysis.noise import Noise, has_company, noise
 from sdbench.analysis.ratios import is_told_from_one, ratio
 from sdbench.analysis.wording import count, estimate_text, interval_text, settings
+from sdbench.results.crowding import crowded_ratio
 from sdbench.results.record import Status
 from sdbench.results.store import Run
 
@@ -169,9 +170,13 @@ def _disturbances(found: Noise) -> str:
         (found.throttled, "throttled in a timed call"),
         (found.outlying, "with a call far from the median, which counts"),
         (found.accompanied or 0, "with another process on the device"),
+        (found.crowded or 0, "that waited for a processor which other programs had"),
     )
     told = [f"{words}: {number}" for number, words in counted if number]
-    text = f"Configurations {'; '.join(told)}" if told else "No configuration was throttled"
+    nothing = "No configuration was throttled"
+    if found.crowded == 0:
+        nothing += ", or waited for a processor which other programs had"
+    text = f"Configurations {'; '.join(told)}" if told else nothing
     if found.accompanied is None:
         return f"{text}; {found.accompanied_reason}"
     return text
@@ -190,6 +195,8 @@ def _marks(m: Measurement, found: Noise) -> Iterator[str]:
         yield f"{outlying} of {count(calls, 'call')} far from the median"
     if has_company(record):
         yield "another process on the device"
+    if (waited := crowded_ratio(record)) is not None:
+        yield f"waited for a processor for {percent(waited)} of a call"
     own, usual = found.half_widths.get(m.key), found.median_half_width
     if own is not None and usual is not None and own > max(LEAST_WIDE_RATIO, WIDE * usual):
         yield f"interval ± {percent(own)}"

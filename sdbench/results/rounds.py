@@ -110,6 +110,7 @@ def _pooled(swept: Record, fresh: Sequence[Record]) -> Record:
         device_samples_s=_of_all_calls([one.device_samples_s for one in fresh]),
         is_outlier=tuple(chain.from_iterable(_marks(one, one.is_outlier) for one in fresh)),
         is_throttled=tuple(chain.from_iterable(_marks(one, one.is_throttled) for one in fresh)),
+        waited_s=_of_all_calls([one.waited_s for one in fresh]),
         stop_reason=fresh[-1].stop_reason,
         stages_s={
             stage: tuple(chain.from_iterable(one.stages_s[stage] for one in fresh))
@@ -130,7 +131,7 @@ def _marks(record: Record, marks: Sequence[bool]) -> Sequence[bool]:
 
 
 def _of_all_calls(rounds: Sequence[tuple[float, ...]]) -> tuple[float, ...]:
-    """What the device's own clock told, where it told it in every round."""
+    """What was told of each call, where it was told in every round."""
     return tuple(chain.from_iterable(rounds)) if all(rounds) else ()
 
 

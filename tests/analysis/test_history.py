@@ -113,6 +113,15 @@ def test_throttled_runs_are_shown_and_no_level_rests_on_them():
     assert series.points[-1].latency.point == 2.0
 
 
+def test_runs_beside_other_programs_are_shown_and_no_level_rests_on_them():
+    runs = runs_of([1.0] * 6)
+    slow = record(steps=4, samples_s=calls(2.0), fields={"waited_s": [1.0] * len(calls(2.0))})
+    runs += [run_of(6 + day, [slow]) for day in range(6)]
+    (series,) = history(runs).series
+    assert series.steps == ()
+    assert series.points[-1].is_disturbed
+
+
 def test_where_all_rounds_were_planned_the_sweep_is_one_of_them():
     rounds = [
         record(

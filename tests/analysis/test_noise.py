@@ -149,3 +149,13 @@ def test_derived_latencies_take_no_part(tmp_path):
     records = [record(steps=4, samples_s=around(1.0, 0.02)), derived(steps=8, spread=0.5)]
     found = noise(run(tmp_path, records))
     assert list(found.half_widths) == [records[0].key]
+
+
+def test_what_waited_for_a_processor_is_counted_where_the_system_tells(tmp_path):
+    waits = [(0.4,) * 6, (0.0,) * 6, ()]
+    records = [
+        record(steps=2 + n, samples_s=(1.0,) * 6, fields={"waited_s": one})
+        for n, one in enumerate(waits)
+    ]
+    assert noise(run(tmp_path / "told", records)).crowded == 1
+    assert noise(run(tmp_path / "untold", records[2:])).crowded is None

@@ -161,6 +161,17 @@ def test_too_many_throttled_rounds_make_the_environment_unfit(tmp_path: Path) ->
     assert comparison.exit_code == 4
 
 
+@pytest.mark.parametrize(("in_turns", "unfit"), [(True, 0), (False, 1)])
+def test_other_programs_meet_both_sides_alike_where_calls_take_turns(
+    tmp_path: Path, in_turns: bool, unfit: int
+) -> None:
+    sides = ab_jobs.pairs((*SUSPECT, *SLOWER), fields={"waited_s": (0.2,) * 6})
+    job = ab_jobs.ab_job(tmp_path, *sides, in_turns=in_turns)
+    comparison = compare_ab(job)
+    assert len(comparison.unfit) == unfit
+    assert comparison.exit_code == (4 if unfit else 1)
+
+
 def test_a_control_that_alarms_makes_times_untrustworthy_and_nothing_else(tmp_path: Path) -> None:
     before, after = ab_jobs.pairs((*SUSPECT, *SLOWER))
     _, other = ab_jobs.pairs([1.2, 1.21, 1.19, 1.2] * 3)

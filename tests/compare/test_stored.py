@@ -179,6 +179,17 @@ def test_the_clock_of_the_candidate_must_not_lie_below_the_baselines(tmp_path: P
     )
 
 
+def test_times_beside_other_programs_are_not_trusted(tmp_path: Path) -> None:
+    """The processes of the candidate had the processor for half of the time."""
+    before = stored(tmp_path, processes(STEADY))
+    crowded = stored(tmp_path, processes(HALF_AS_FAST, fields={"waited_s": (1.0,) * 6}))
+    comparison = compare_runs(before, crowded)
+    assert comparison.unfit == (
+        "other programs had the processor for 5% of the time or more in 4 of 8 rounds",
+    )
+    assert comparison.exit_code == 4
+
+
 def test_a_configuration_that_fails_now_and_then_is_not_passed_over(tmp_path: Path) -> None:
     before = stored(tmp_path, processes(STEADY))
     after = processes(STEADY)

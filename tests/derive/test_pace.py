@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 import pytest
 from imagined import Imagined, grid
@@ -79,6 +80,17 @@ def test_a_denoiser_that_feels_the_machine_more_is_put_right_too() -> None:
         here = [one for one in seen if one.cell == cell]
         assert spread([off_by(one) for one in here]) > 0.2
         assert spread([off_by(pace.usual(one)) for one in here]) < 0.01
+
+
+def test_what_a_call_waited_for_a_processor_is_taken_out_of_it() -> None:
+    """Other programs had the processor for 60 % of one call: it took 2.5 times as long."""
+    quiet = disturbed(lambda draw: {"all": math.exp(draw.gauss(0, 0.05))})
+    crowded = replace(quiet[3].times(dict.fromkeys(quiet[3].stages_s, 2.5)), waited_ratio=0.6)
+    seen = [*quiet[:3], crowded, *quiet[4:]]
+    assert off_by(crowded) > 2
+    assert UsualPace(seen).usual(crowded).call_s == pytest.approx(
+        UsualPace(quiet).usual(quiet[3]).call_s
+    )
 
 
 def test_what_the_shared_stages_do_alone_is_not_taken_out_of_the_denoiser() -> None:

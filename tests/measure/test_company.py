@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from sdbench.devices.memory_sampler import no_device_memory
-from sdbench.measure.company import company_notes, unseen_company_notes
+from sdbench.measure.company import company_notes, crowding_notes, unseen_company_notes
 from sdbench.results.figure import Figure, Origin
 from sdbench.units import GIB, MIB
 
@@ -49,3 +49,14 @@ def test_the_note_of_unseen_company_tells_its_size() -> None:
         "3.00 GiB of the device were in use before the worker began",
     )
     assert unseen_company_notes(None) == ()
+
+
+def test_other_programs_on_the_processor_are_told_with_what_they_took() -> None:
+    assert crowding_notes((2.0, 2.0, 2.0), (1.0, 0.96, 0.9)) == (
+        "waited for a processor for 48% of a timed call: other programs had it",
+    )
+
+
+@pytest.mark.parametrize("waited_s", [(), (0.0, 0.0, 0.9), (0.05, 0.05, 0.05)])
+def test_a_little_waiting_or_none_that_is_told_has_no_note(waited_s: tuple[float, ...]) -> None:
+    assert crowding_notes((2.0, 2.0, 2.0), waited_s) == ()

@@ -66,6 +66,24 @@ def test_the_time_budget_ends_sampling(device: LoggingDevice, planned: PlannedPi
     assert samples.stop_reason is StopReason.TIME_BUDGET
 
 
+def test_what_each_call_waited_for_a_processor_is_told_apart_from_the_others(
+    device: LoggingDevice, planned: PlannedPipeline
+) -> None:
+    """Before the timed calls it waits as well; a call takes 2 s of which another program has 1."""
+    device.is_crowded = True
+    device.advance(5.0)
+    samples = sample(planned, device, Protocol(min_samples=2, max_samples=3), never(device))
+    assert [timing.wall_s for timing in samples.timings] == pytest.approx([2.0] * 3)
+    assert samples.waited_s == pytest.approx([1.0] * 3)
+
+
+def test_a_device_that_tells_no_waits_has_none(
+    device: LoggingDevice, planned: PlannedPipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(device, "thread_waits", lambda: None)
+    assert sample(planned, device, Protocol(min_samples=2), never(device)).waited_s == []
+
+
 class OtherWorkers:
     """Takes a minute before each turn, and ends after some calls.
 

@@ -67,6 +67,7 @@ def test_what_was_not_measured_like_the_others_is_marked(tmp_path):
         record(steps=6, fields={"is_outlier": (*calls, True)}),
         record(steps=7, samples_s=around(1.0, spread=0.2)),
         record(steps=8, status=Status.UNSTABLE, fields={"is_throttled": (True,) * 6}),
+        record(steps=9, samples_s=around(1.0), fields={"waited_s": (0.25,) * 6}),
     ]
     found = shown(tmp_path, records)
     assert found is not None
@@ -75,11 +76,12 @@ def test_what_was_not_measured_like_the_others_is_marked(tmp_path):
         ("5 steps", 1, ("1 of 6 calls throttled",)),
         ("6 steps", 2, ("1 of 6 calls far from the median",)),
         ("7 steps", 3, ("interval ± 20 %",)),
+        ("9 steps", 5, ("waited for a processor for 25 % of a call",)),
     ]
     assert found.sentences[-1] == (
         "Configurations unstable, since most calls were throttled: 1; throttled in a timed call: "
-        "2; with a call far from the median, which counts: 1; no driver told who else used the "
-        "device."
+        "2; with a call far from the median, which counts: 1; that waited for a processor which "
+        "other programs had: 1; no driver told who else used the device."
     )
 
 
@@ -93,3 +95,11 @@ def test_of_very_many_marked_ones_the_rest_is_counted(tmp_path):
 
 def test_a_run_without_a_timed_call_has_no_noise(tmp_path):
     assert shown(tmp_path, [record(status=Status.OOM)]) is None
+
+
+def test_a_run_in_which_nothing_waited_for_a_processor_says_so(tmp_path):
+    found = shown(tmp_path, [record(samples_s=around(1.0), fields={"waited_s": (0.0,) * 6})])
+    assert found is not None
+    assert found.sentences[-1].startswith(
+        "No configuration was throttled, or waited for a processor which other programs had"
+    )

@@ -273,6 +273,25 @@ def test_a_throttled_configuration_is_unstable_and_keeps_its_samples(
     assert all(record.is_throttled == (True, True) for record in throttled)
 
 
+def test_a_configuration_beside_other_programs_says_so(
+    order: Callable[..., Order],
+    script: Callable[..., str],
+    launcher: Launcher,
+    recorder: Recorder,
+) -> None:
+    device = script(faults=[{"fault": "crowd", "knobs": {"steps": 4}}])
+    records = measured(order(device), launcher, recorder)
+    notes = {record.knobs["steps"]: record.notes for record in records}
+    crowded = [record for record in records if record.knobs["steps"] == 4]
+    assert [record.status for record in crowded] == [Status.OK] * 2
+    assert all(
+        note == "waited for a processor for 50% of a timed call: other programs had it"
+        for record in crowded
+        for note in record.notes
+    )
+    assert {steps for steps, some in notes.items() if some} == {4}
+
+
 def test_no_worker_is_left_behind(
     order: Callable[..., Order], spawned: Launcher, recorder: Recorder
 ) -> None:
