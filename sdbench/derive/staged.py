@@ -197,8 +197,9 @@ class StagedPlan:
     def _telling(self, doubted: Sequence[Residual]) -> Iterator[str]:
         """Keys of what identifies the cells and the schedulers of those that are doubted.
 
-        Schedulers are told apart in the few cells in which several of them identify something; one
-        of them identifies the other cells, too, and is not looked at in all of these.
+        Schedulers are told apart in the few cells in which several of them identify something, and
+        there the others hold one that was disturbed in check: only the doubted scheduler is looked
+        at. The other cells rest on one scheduler, which is.
         """
         cells = {one.observation.cell for one in doubted}
         samplers = {one.observation.sampler for one in doubted}
@@ -207,7 +208,7 @@ class StagedPlan:
             here[cell_key(one.knobs)].add(sampler_key(one.knobs))
         for one in self._design.identifying:
             cell, sampler = cell_key(one.knobs), sampler_key(one.knobs)
-            if cell in cells or (sampler in samplers and len(here[cell]) > 1):
+            if (sampler in samplers) if len(here[cell]) > 1 else (cell in cells):
                 yield one.key
 
     def _closer(self, residual: Residual, state: State) -> tuple[Configuration, ...]:

@@ -8,13 +8,22 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
 
+from sdbench.measure.recovery import let_go
 from sdbench.pipelines.base import Call, Solver
 from sdbench.results.fidelity import Subject
+
+MOST_PIXELS_AT_ONCE = 512 * 512
+"""Pictures that have no more pixels than this together are drawn in one pass, which takes no more
+memory than one usual picture of Stable Diffusion."""
+
+MOST_AT_ONCE = 8
+"""More would hardly be faster."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,15 +78,31 @@ class Drawing:
 
 
 def draw(call: Call, subjects: Sequence[Subject]) -> Drawing:
-    """Draws each subject by a call of its own, of one picture."""
-    pictures, latents = [], []
-    for subject in subjects:
-        picture, final_latents = call.draw(subject.prompt, subject.seed)
-        pictures.append(np.asarray(picture.convert("RGB")))
-        if final_latents is not None:
-            latents.append(final_latents)
+    """Draws each subject, the first one by itself, and after it small pictures several at once."""
+    drawn = list(call.draw(subjects[:1]))
+    width, height = drawn[0][0].size
+    at_once = max(1, min(MOST_AT_ONCE, MOST_PIXELS_AT_ONCE // (width * height)))
+    for begin in range(1, len(subjects), at_once):
+        drawn += _together(call, subjects[begin : begin + at_once])
+    latents = [final_latents for _, final_latents in drawn if final_latents is not None]
     return Drawing(
-        pictures=np.stack(pictures),
+        pictures=np.stack([np.asarray(picture.convert("RGB")) for picture, _ in drawn]),
         latents=np.stack(latents) if latents else np.zeros(0, np.float32),
         solver=call.solver(),
     )
+
+
+def _together(call: Call, subjects: Sequence[Subject]) -> Sequence[tuple[Any, Any]]:
+    """Pictures in one pass; one by one where that fails.
+
+    A pipeline may take no list of prompts, and memory that lasts for one picture may be too little.
+    """
+    if len(subjects) > 1:
+        try:
+            drawn = call.draw(subjects)
+        except Exception as error:
+            let_go(error)
+        else:
+            if len(drawn) == len(subjects):
+                return drawn
+    return [one for subject in subjects for one in call.draw([subject])]

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from sdbench.jsontypes import JsonValue
+from sdbench.results.fidelity import Subject
 from sdbench.suite.configuration import Configuration
 
 TEXT_ENCODING = "text_encoding"
@@ -73,14 +74,14 @@ class Call(Protocol):
     def effective(self) -> dict[str, Any]:
         """What really ran: classes, timesteps, attention processors, data types."""
 
-    def draw(self, prompt: str, seed: int) -> tuple[Any, Any]:
-        """One picture (PIL) from noise drawn in fp32, and the latents that it was decoded from.
+    def draw(self, subjects: Sequence[Subject]) -> Sequence[tuple[Any, Any]]:
+        """Pictures (PIL) in one pass from noise drawn in fp32, each with its latents.
 
-        The latents are an fp32 array, or None for a pipeline that has none.
+        These are what it was decoded from, an fp32 array, or None for a pipeline that has none.
         """
 
     def solver(self) -> Solver:
-        """How the last picture of `draw` came about."""
+        """How the last pictures of `draw` came about."""
 
     def resident(self) -> Iterable[Any]:
         """The tensors that exist before a call: weights and buffers."""

@@ -20,6 +20,7 @@ from sdbench.pipelines.inputs import call_arguments, generators
 from sdbench.pipelines.sampler import randomness, reference_scheduler
 from sdbench.pipelines.stages import observed_stages
 from sdbench.pipelines.tasks import TaskPipelines, entry_point
+from sdbench.results.fidelity import Subject
 from sdbench.suite.configuration import Configuration
 from sdbench.suite.model import Inputs
 
@@ -128,8 +129,9 @@ class DiffusersCall:
         return self._request.batch_size
 
     def prepare(self) -> None:
-        """Seeds one generator an image."""
-        self._generators = generators(self._request)
+        """Seeds one generator an image: ``seed``, ``seed + 1`` and so on."""
+        first = self._request.seed
+        self._generators = generators(range(first, first + self._request.batch_size))
 
     def __call__(self) -> Sequence[Any]:
         """Runs the pipeline and returns its images (PIL)."""
@@ -156,19 +158,19 @@ class DiffusersCall:
         }
         return state
 
-    def draw(self, prompt: str, seed: int) -> tuple[Any, Any]:
-        """One picture (PIL) from noise drawn in fp32, and the latents that it was decoded from."""
-        request = replace(self._request, prompts=(prompt,), seed=seed, batch_size=1)
-        call = self._call_for(request)
-        call.prepare()
+    def draw(self, subjects: Sequence[Subject]) -> Sequence[tuple[Any, Any]]:
+        """Pictures (PIL) from noise drawn in fp32, each with what it was decoded from."""
+        prompts = tuple(one.prompt for one in subjects)
+        call = self._call_for(replace(self._request, prompts=prompts, batch_size=len(subjects)))
+        call._generators = generators(one.seed for one in subjects)
         counter = _EvaluationCounter()
         with fp32_noise(), final_latents(self._pipe) as latents, call.observed(counter):
             images = call()
             self._evaluations = counter.evaluations
-            return images[0], latents()
+            return list(zip(images, latents(len(images)), strict=True))
 
     def solver(self) -> Solver:
-        """How the last picture of `draw` came about."""
+        """How the last pictures of `draw` came about."""
         scheduler = self._pipe.scheduler
         return Solver(
             scheduler=type(scheduler).__name__,

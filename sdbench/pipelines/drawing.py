@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -41,27 +41,27 @@ def fp32_noise() -> Iterator[None]:
 
 
 @contextmanager
-def final_latents(pipe: Any) -> Iterator[Callable[[], NDArray[np.float32] | None]]:
-    """While entered, keeps what the VAE is given to decode; the value tells it, in fp32.
+def final_latents(pipe: Any) -> Iterator[Callable[[int], Sequence[NDArray[np.float32] | None]]]:
+    """While entered, keeps what the VAE is given to decode; the value tells the last so many.
 
-    It is None for a pipeline that has no VAE, and [channels, height, width] of the first picture
-    (or whatever shape the pipeline's latents have).
+    Each is fp32 [channels, height, width] (or whatever shape the pipeline's latents have), and None
+    where nothing was decoded for each picture, as by a pipeline that has no VAE.
     """
     caught: list[Any] = []
     vae = getattr(pipe, "vae", None)
     if vae is None:
-        yield lambda: None
+        yield lambda count: [None] * count
         return
     shadowed = vae.__dict__.get("decode")
     decode = vae.decode
 
     def catching(latents: Any, *args: Any, **kwargs: Any) -> Any:
-        caught.append(latents.detach()[0].float().cpu().numpy())
+        caught.extend(latents.detach().float().cpu().numpy())
         return decode(latents, *args, **kwargs)
 
     vae.__dict__["decode"] = catching
     try:
-        yield lambda: caught[-1] if caught else None
+        yield lambda count: caught[-count:] if len(caught) >= count else [None] * count
     finally:
         if shadowed is None:
             del vae.__dict__["decode"]

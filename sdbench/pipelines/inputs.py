@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Container, Mapping
+from collections.abc import Container, Iterable, Mapping
 from typing import Any
 
 import torch
@@ -52,12 +52,9 @@ def call_arguments(pipe: Any, task: Task, inputs: Inputs, request: Request) -> d
     return arguments
 
 
-def generators(request: Request) -> list[torch.Generator]:
-    """One CPU generator an image, seeded ``seed + i``, so that noise is equal on any device."""
-    return [
-        torch.Generator("cpu").manual_seed(request.seed + index)
-        for index in range(request.batch_size)
-    ]
+def generators(seeds: Iterable[int]) -> list[torch.Generator]:
+    """One CPU generator an image, so that noise is equal on any device."""
+    return [torch.Generator("cpu").manual_seed(seed) for seed in seeds]
 
 
 def _for_batch(picture: Any, parameter: inspect.Parameter | None, request: Request) -> Any:

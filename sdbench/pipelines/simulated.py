@@ -26,6 +26,7 @@ from sdbench.pipelines.base import (
     StageObserver,
 )
 from sdbench.pipelines.failed_stage import stage_of_call
+from sdbench.results.fidelity import Subject
 from sdbench.suite.configuration import Configuration
 from sdbench.units import MIB
 
@@ -177,18 +178,21 @@ class SimulatedCall:
         """The simulated pipeline's class."""
         return {"pipeline_class": type(self).__name__}
 
-    def draw(self, prompt: str, seed: int) -> tuple[Any, Any]:
-        """A picture of the prompt and the seed, with an error that falls with the steps."""
+    def draw(self, subjects: Sequence[Subject]) -> Sequence[tuple[Any, Any]]:
+        """Pictures of the prompts and seeds, with an error that falls with the steps."""
+        return [(self._drawn(one), None) for one in subjects]
+
+    def _drawn(self, subject: Subject) -> Any:
         self()
         is_half = self._knobs["dtype"] != "fp32"
         error = _ERROR_LEVELS / self._steps + (_ROUNDING_LEVELS if is_half else 0)
-        levels = random.Random(f"{prompt} {seed}")
-        noise = random.Random(f"{self._knobs['scheduler']} {seed}")
+        levels = random.Random(f"{subject.prompt} {subject.seed}")
+        noise = random.Random(f"{self._knobs['scheduler']} {subject.seed}")
         drawn = bytes(
             min(255, max(0, round(levels.uniform(0, 255) + noise.gauss(0, error))))
             for _ in range(3 * _DRAWN_PIXELS**2)
         )
-        return Image.frombytes("RGB", (_DRAWN_PIXELS, _DRAWN_PIXELS), drawn), None
+        return Image.frombytes("RGB", (_DRAWN_PIXELS, _DRAWN_PIXELS), drawn)
 
     def solver(self) -> Solver:
         """An ideal one; ancestral and SDE samplers are told by their names."""

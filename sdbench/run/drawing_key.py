@@ -17,7 +17,7 @@ from sdbench.suite.configuration import Configuration
 from sdbench.suite.model import PICTURES, Inputs
 
 _KEY_HEX_DIGITS = 16
-_FORMAT = 1
+_FORMAT = 2
 """Raised when what is drawn for equal settings changes."""
 
 

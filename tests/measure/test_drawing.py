@@ -1,13 +1,17 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from sdbench.devices.script import Script
 from sdbench.devices.scripted import ScriptedDevice
 from sdbench.measure.drawing import Drawing, draw
+from sdbench.pipelines.base import Solver
 from sdbench.pipelines.simulated import SimulatedLoader
 from sdbench.results.fidelity import Subject
 from sdbench.suite.configuration import Configuration
@@ -26,6 +30,60 @@ def test_it_draws_each_subject_by_itself() -> None:
     assert (drawn.pictures[0] == drawn.pictures[2]).all()
     assert (drawn.pictures[0] != drawn.pictures[1]).any()
     assert drawn.solver.denoiser_evaluations == 3
+
+
+class Draughtsman:
+    """Draws a picture of one level for each seed, and writes down what it is asked for at once.
+
+    Args:
+        pixels: Side of the pictures.
+        most: More at once than this are refused.
+    """
+
+    def __init__(self, pixels: int, most: int = 100) -> None:
+        self.asked: list[list[int]] = []
+        self._pixels = pixels
+        self._most = most
+
+    def draw(self, subjects: Sequence[Subject]) -> list[tuple[Any, Any]]:
+        self.asked.append([one.seed for one in subjects])
+        if len(subjects) > self._most:
+            raise RuntimeError("no list of prompts")
+        size = (self._pixels, self._pixels)
+        return [(Image.new("L", size, one.seed), np.float32([one.seed])) for one in subjects]
+
+    def solver(self) -> Solver:
+        return solver()
+
+
+@pytest.mark.parametrize(
+    ("pixels", "asked"),
+    [
+        (64, [[0], [1, 2, 3, 4, 5, 6, 7, 8], [9]]),
+        (256, [[0], [1, 2, 3, 4], [5, 6, 7, 8], [9]]),
+        (512, [[number] for number in range(10)]),
+        (1024, [[number] for number in range(10)]),
+    ],
+)
+def test_small_pictures_are_drawn_several_at_once(pixels: int, asked: list[list[int]]) -> None:
+    call: Any = Draughtsman(pixels)
+    drawn = draw(call, [Subject("a", number) for number in range(10)])
+    assert call.asked == asked
+    assert drawn.pictures[:, 0, 0, 0].tolist() == list(range(10))
+    assert drawn.latents.ravel().tolist() == list(range(10))
+
+
+def test_where_several_at_once_fail_they_are_drawn_one_by_one() -> None:
+    call: Any = Draughtsman(64, most=1)
+    drawn = draw(call, [Subject("a", number) for number in range(4)])
+    assert call.asked == [[0], [1, 2, 3], [1], [2], [3]]
+    assert drawn.pictures[:, 0, 0, 0].tolist() == [0, 1, 2, 3]
+
+
+def test_what_fails_one_by_one_fails() -> None:
+    call: Any = Draughtsman(64, most=0)
+    with pytest.raises(RuntimeError, match="no list"):
+        draw(call, [Subject("a", 0), Subject("a", 1)])
 
 
 def test_a_drawing_is_read_as_it_was_written(tmp_path: Path) -> None:

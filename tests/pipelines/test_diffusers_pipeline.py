@@ -2,12 +2,14 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from tiny_pipelines import build, configuration, pipeline, shared
 
 from sdbench.knobs.base import SetupKnob, Unsupported
 from sdbench.knobs.registry import KNOBS
+from sdbench.results.fidelity import Subject
 from sdbench.suite.model import Inputs
 
 TURNED: list[dict[str, Any]] = [
@@ -95,6 +97,7 @@ def test_a_batch_cycles_through_the_prompts() -> None:
         assert call._arguments["prompt"] == ["a", "b", "a"]
         assert call.images_per_call == 3
         call.prepare()
+        assert [one.initial_seed() for one in call._generators] == [0, 1, 2]
         images = call()
         call.verify(images)
     assert len(images) == 3
@@ -112,6 +115,22 @@ def test_every_call_draws_the_same() -> None:
             call.prepare()
             drawn.append(call()[0].tobytes())
     assert drawn[0] == drawn[1]
+
+
+def test_pictures_drawn_in_one_pass_are_those_drawn_one_by_one() -> None:
+    """Of one seed and another prompt, and of one prompt and another seed; up to rounding."""
+    subjects = [Subject("a cat", 3), Subject("a dog", 3), Subject("a cat", 5)]
+    with pipeline().configured(configuration(batch_size=2)) as call:
+        alone = [call.draw([one])[0] for one in subjects]
+        evaluations = call.solver().denoiser_evaluations
+        together = call.draw(subjects)
+        assert call.solver().denoiser_evaluations == evaluations
+    for (picture, latents), (other, others) in zip(alone, together, strict=True):
+        assert np.allclose(latents, others, atol=1e-4)
+        levels = np.asarray(picture, int) - np.asarray(other, int)
+        assert abs(levels).max() <= 1
+    assert not np.allclose(alone[0][1], alone[1][1], atol=1e-2)
+    assert not np.allclose(alone[0][1], alone[2][1], atol=1e-2)
 
 
 def test_an_image_does_not_depend_on_what_was_configured_before() -> None:

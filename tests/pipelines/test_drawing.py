@@ -50,7 +50,7 @@ def test_the_final_latents_are_those_that_decode_to_the_picture() -> None:
     with final_latents(pipe) as latents:
         shown = pipe("a cat", num_inference_steps=2, generator=torch.Generator().manual_seed(0))
 
-    found = latents()
+    (found,) = latents(1)
     assert found is not None
     assert found.dtype == np.float32
     with torch.no_grad():

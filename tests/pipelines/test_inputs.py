@@ -43,8 +43,8 @@ def test_prompts_are_cycled_through_and_the_negative_prompt_is_repeated() -> Non
     assert given == {"prompt": ["a", "b", "a"], "negative_prompt": ["c", "c", "c"]}
 
 
-def test_image_i_of_a_batch_has_seed_plus_i() -> None:
-    made = generators(Request(prompts=("a",), seed=7, batch_size=3))
+def test_each_seed_has_a_generator_on_the_cpu() -> None:
+    made = generators((7, 8, 9))
     assert [generator.initial_seed() for generator in made] == [7, 8, 9]
     assert {generator.device.type for generator in made} == {"cpu"}
 

@@ -167,7 +167,7 @@ def test_a_load_that_failed_is_not_tried_again_and_says_so_in_each_record() -> N
 def test_a_failed_drawing_drops_a_pipeline_that_keeps_memory_and_spends_no_worker(
     worker: Worker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def exhausted(call: Any, prompt: str, seed: int) -> Any:
+    def exhausted(call: Any, subjects: Any) -> Any:
         call._weights.cache = call._device.hold(64 * MIB)
         raise call._device.out_of_memory(GIB)
 
