@@ -13,6 +13,8 @@ PYTHON ?=
 # Nothing here needs a model hub: without this, a hub that is slow or blocked would be waited for.
 export HF_HUB_OFFLINE := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
+# pip compiles nothing here (see below), so that a process would compile 2,700 modules on each start.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help setup demo test lint browser clean
 

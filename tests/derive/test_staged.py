@@ -9,6 +9,7 @@ from zlib import crc32
 import pytest
 from imagined import SCHEDULERS, Imagined, evaluations, grid
 
+from sdbench.derive.cells import cell_key
 from sdbench.derive.design import design
 from sdbench.derive.staged import BatchKind, StagedPlan
 from sdbench.results.figure import Origin
@@ -171,6 +172,23 @@ def test_a_second_look_is_not_taken_at_cells_that_nobody_doubts() -> None:
     cells = {one.knobs["batch_size"] for one in again}
     assert len(cells) <= 3
     assert len(again) < len(identifying) / 2
+
+
+def test_where_many_schedulers_were_measured_a_second_look_is_at_the_doubted_one_alone() -> None:
+    """It is off in the cell in which all of them identify something."""
+    configurations = grid(steps=tuple(range(2, 18)), batches=(1, 2))
+    first = design(configurations)
+    odd = next(
+        one
+        for one in first.held_out
+        if cell_key(one.knobs) == first.home and one.knobs["scheduler"] != SCHEDULERS[0]
+    )
+    machine = Imagined(slower=lambda knobs: 1.5 if knobs == odd.knobs else 1.0)
+    records, kinds = carried_out(StagedPlan(configurations), machine)
+    assert BatchKind.AGAIN in kinds
+    again = [one for one in first.identifying if records[one.key].first_look_s is not None]
+    assert {one.knobs["scheduler"] for one in again} == {odd.knobs["scheduler"]}
+    assert {cell_key(one.knobs) for one in again} == {first.home}
 
 
 def test_what_is_no_line_in_the_steps_is_measured_whole() -> None:
