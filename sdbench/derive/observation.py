@@ -15,6 +15,9 @@ from sdbench.results.table import accepted_samples, stage_medians
 DENOISER, SCHEDULER_STEP, OTHER = "denoiser", "scheduler_step", "other"
 """Stages that grow with the steps; all others are passed once."""
 
+MOST_WAITED_RATIO = 0.9
+"""Of a call that waited for longer than this, what is left says nothing."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Observation:
@@ -75,7 +78,8 @@ class Observation:
         """The same without waiting for a processor, which all stages are taken to share."""
         if not self.waited_ratio:
             return self
-        return self.times(dict.fromkeys(self.stages_s, 1 - self.waited_ratio))
+        factor = 1 - min(self.waited_ratio, MOST_WAITED_RATIO)
+        return self.times(dict.fromkeys(self.stages_s, factor))
 
 
 def observe(record: Record) -> Observation | None:

@@ -7,7 +7,6 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from sdbench.devices.processor_wait import ThreadWaits
 from sdbench.jsontypes import JsonValue
 from sdbench.results.device_memory import DeviceMemory
 from sdbench.results.figure import Figure
@@ -113,8 +112,8 @@ class Device(Protocol):
     def company(self) -> Mapping[int, str]:
         """The other processes on the device now, each in a clause; none where none is told."""
 
-    def thread_waits(self) -> ThreadWaits | None:
-        """How long each thread of this process has waited for a processor of the host so far.
+    def waited_ns(self) -> int | None:
+        """Nanoseconds that the calling thread waited for a processor of the host so far.
 
         None where the system does not tell.
         """

@@ -14,7 +14,7 @@ from sdbench.devices.base import DeviceState, MemoryPeaks, MemoryWatch
 from sdbench.devices.host import cpu_model
 from sdbench.devices.host_memory import PeakRss
 from sdbench.devices.live_tensors import live_tensor_bytes
-from sdbench.devices.processor_wait import ThreadWaits, thread_waits
+from sdbench.devices.processor_wait import waited_ns
 from sdbench.devices.tensor_bytes import TensorBytes
 from sdbench.errors import causes
 from sdbench.jsontypes import JsonValue
@@ -97,8 +97,8 @@ class CpuDevice:
     def company(self) -> Mapping[int, str]:
         return {}
 
-    def thread_waits(self) -> ThreadWaits | None:
-        return thread_waits()
+    def waited_ns(self) -> int | None:
+        return waited_ns()
 
 
 class _CpuMemoryWatch:

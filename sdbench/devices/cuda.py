@@ -18,7 +18,7 @@ from sdbench.devices.memory_sampler import no_device_memory
 from sdbench.devices.memory_shares import added_by_worker, told_apart
 from sdbench.devices.nvml import NvmlMonitor
 from sdbench.devices.nvml_processes import other_processes
-from sdbench.devices.processor_wait import ThreadWaits, thread_waits
+from sdbench.devices.processor_wait import waited_ns
 from sdbench.devices.sampler_process import SamplerProcess
 from sdbench.errors import SdbenchError
 from sdbench.jsontypes import JsonValue
@@ -155,8 +155,8 @@ class CudaDevice:
         others = other_processes(self._monitor.processes(), os.getpid())
         return {} if isinstance(others, str) else {other.pid: other.words for other in others}
 
-    def thread_waits(self) -> ThreadWaits | None:
-        return thread_waits()
+    def waited_ns(self) -> int | None:
+        return waited_ns()
 
 
 class _CudaMemoryWatch:

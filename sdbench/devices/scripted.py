@@ -10,7 +10,6 @@ from contextlib import contextmanager
 from sdbench.devices.allocator_message import write_message
 from sdbench.devices.base import OTHER_STAGE, DeviceState, MemoryPeaks, MemoryWatch
 from sdbench.devices.noise import Machine
-from sdbench.devices.processor_wait import ThreadWaits
 from sdbench.devices.script import Script
 from sdbench.devices.scripted_driver import other_process, scripted_memory
 from sdbench.jsontypes import JsonValue
@@ -162,8 +161,8 @@ class ScriptedDevice:
         others = other_process(self.script.other_process_bytes)
         return {other.pid: other.words for other in others}
 
-    def thread_waits(self) -> ThreadWaits | None:
-        return {0: self._waited_ns}
+    def waited_ns(self) -> int | None:
+        return self._waited_ns
 
 
 class _ScriptedMemoryWatch:

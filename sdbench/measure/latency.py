@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sdbench.devices.base import Device, DeviceState
-from sdbench.devices.processor_wait import longest_wait_s
 from sdbench.measure.deadline import Deadline
 from sdbench.measure.stopping import stop_reason
 from sdbench.measure.throttling import accepted_samples, throttle_marks
@@ -103,12 +102,12 @@ def sample(
                 begun_ns, deadline = begun_ns + waited_ns, deadline.later_by(waited_ns)
             if samples.stop_reason is not None:
                 break
-            waits = device.thread_waits()
+            waited_before_ns = device.waited_ns()
             timing, _ = time_call(call, device, marks)
-            waited_s = longest_wait_s(waits, device.thread_waits())
+            waited_ns = device.waited_ns()
             samples.timings.append(timing)
-            if waited_s is not None:
-                samples.waited_s.append(waited_s)
+            if waited_before_ns is not None and waited_ns is not None:
+                samples.waited_s.append(min((waited_ns - waited_before_ns) * 1e-9, timing.wall_s))
             samples.states.append(device.state())
             samples.span_s = (device.now_ns() - begun_ns) * 1e-9
             samples.stop_reason = _stop_reason(samples, protocol, deadline)

@@ -93,6 +93,12 @@ def test_what_a_call_waited_for_a_processor_is_taken_out_of_it() -> None:
     )
 
 
+def test_a_call_that_only_waited_is_not_taken_for_nothing() -> None:
+    seen = disturbed(lambda draw: {"all": 1.0})
+    one = replace(seen[3], waited_ratio=1.0)
+    assert UsualPace([*seen[:3], one, *seen[4:]]).usual(one).call_s > 0
+
+
 def test_what_the_shared_stages_do_alone_is_not_taken_out_of_the_denoiser() -> None:
     def factors(draw: random.Random) -> Mapping[str, float]:
         own = math.exp(draw.gauss(0, 0.2))

@@ -80,7 +80,7 @@ def test_what_each_call_waited_for_a_processor_is_told_apart_from_the_others(
 def test_a_device_that_tells_no_waits_has_none(
     device: LoggingDevice, planned: PlannedPipeline, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(device, "thread_waits", lambda: None)
+    monkeypatch.setattr(device, "waited_ns", lambda: None)
     assert sample(planned, device, Protocol(min_samples=2), never(device)).waited_s == []
 
 
