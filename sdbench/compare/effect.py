@@ -147,7 +147,7 @@ def detectable_ratio(effect: Effect, margin: float, alpha: float = ALPHA) -> flo
     """The smallest slowdown that this noise lets be told from the margin in `POWER` of all jobs.
 
     It is (1 + margin) exp((t_{1-alpha} + t_{power}) error): what Student's t interval of these
-    units must clear, and as much again as chance may take away.
+    units must clear, and as much again as chance may take away. The error is `usual_error`.
 
     Args:
         effect: What was measured; its noise counts, not its size.
@@ -157,8 +157,30 @@ def detectable_ratio(effect: Effect, margin: float, alpha: float = ALPHA) -> flo
     Returns:
         A ratio above 1.
     """
-    quantiles = _t_quantile(1 - alpha, effect.degrees) + _t_quantile(POWER, effect.degrees)
-    return (1 + margin) * math.exp(quantiles * effect.log_error)
+    error = usual_error(effect.log_error, effect.degrees)
+    return detectable_at(error, effect.degrees, margin, alpha)
+
+
+def detectable_at(error: float, degrees: float, margin: float, alpha: float) -> float:
+    """The same for a standard error of the log-ratio that is known."""
+    quantiles = _t_quantile(1 - alpha, degrees) + _t_quantile(POWER, degrees)
+    return (1 + margin) * math.exp(quantiles * error)
+
+
+def usual_error(error: float, degrees: float) -> float:
+    """The error, larger or smaller than the true one in equally many jobs.
+
+    That of a few units is too small in more than half of all jobs, since the median of chi-squared
+    lies below its mean: by 11 % in the middle for four pairs, by 5 % for eight. What is said to be
+    detectable would be caught less often than said.
+
+    Args:
+        error: Standard error, or standard deviation, as it was estimated.
+        degrees: Its degrees of freedom.
+    """
+    if not math.isfinite(degrees):
+        return error
+    return error * math.sqrt(degrees / float(_scipy("chdtri")(degrees, 0.5)))
 
 
 def half_width_of(spread: float, count: int, degrees: int, alpha: float = ALPHA) -> float:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 
-from sdbench.compare.effect import Effect, detectable_ratio, half_width_of
+from sdbench.compare.effect import Effect, detectable_at, half_width_of, usual_error
 
 
 def is_precise(effect: Effect | None, margin: float) -> bool:
@@ -30,16 +30,8 @@ def detectable_by_fresh_pairs(
         least: Fresh pairs that a suspect gets at least.
         most: Fresh pairs that it gets at most.
     """
-    spread = screened.log_error * math.sqrt(screened.units)
+    spread = usual_error(screened.log_error, screened.degrees) * math.sqrt(screened.units)
     count = least
     while count < most and half_width_of(spread, count, least - 1) > math.log1p(margin):
         count += 2
-    fresh = Effect(
-        ratio=1.0,
-        low=1.0,
-        high=1.0,
-        units=count,
-        log_error=spread / math.sqrt(count),
-        degrees=least - 1,
-    )
-    return detectable_ratio(fresh, margin, alpha)
+    return detectable_at(spread / math.sqrt(count), least - 1, margin, alpha)

@@ -102,12 +102,12 @@ def sample(
                 begun_ns, deadline = begun_ns + waited_ns, deadline.later_by(waited_ns)
             if samples.stop_reason is not None:
                 break
-            waited_before_ns = device.waited_ns()
+            before_ns = device.waited_ns()
             timing, _ = time_call(call, device, marks)
-            waited_ns = device.waited_ns()
+            after_ns = device.waited_ns()
             samples.timings.append(timing)
-            if waited_before_ns is not None and waited_ns is not None:
-                samples.waited_s.append(min((waited_ns - waited_before_ns) * 1e-9, timing.wall_s))
+            if before_ns is not None and after_ns is not None:
+                samples.waited_s.append(min((after_ns - before_ns) * 1e-9, timing.wall_s))
             samples.states.append(device.state())
             samples.span_s = (device.now_ns() - begun_ns) * 1e-9
             samples.stop_reason = _stop_reason(samples, protocol, deadline)

@@ -8,10 +8,13 @@ import pytest
 from scipy import stats
 
 from sdbench.compare.effect import (
+    ALPHA,
+    detectable_at,
     detectable_ratio,
     paired_effect,
     pairs_needed,
     unpaired_effect,
+    usual_error,
 )
 
 
@@ -97,12 +100,31 @@ def test_a_side_without_a_value_has_no_effect() -> None:
 
 @pytest.mark.parametrize(("count", "k"), [(4, 2.08), (6, 1.42), (8, 1.15), (12, 0.89), (16, 0.75)])
 def test_the_detectable_change_has_the_published_factors(count: int, k: float) -> None:
+    """k(n) = (t.975 + t.8) / sqrt(n), of a spread that is known."""
     spread = 0.05
-    logs = [spread * math.sqrt((count - 1) / count) * (-1) ** index for index in range(count)]
-    effect = paired_effect([math.exp(log) for log in logs])
-    assert effect is not None
-    found = math.log(detectable_ratio(effect, margin=0.0)) / spread
-    assert found == pytest.approx(k, abs=0.012)
+    found = detectable_at(spread / math.sqrt(count), count - 1, margin=0.0, alpha=ALPHA)
+    assert math.log(found) / spread == pytest.approx(k, abs=0.012)
+
+
+@pytest.mark.parametrize(("degrees", "factor"), [(3, 1.126), (7, 1.050), (15, 1.023)])
+def test_an_estimated_error_is_put_right_by_the_median_of_chi_squared(
+    degrees: int, factor: float
+) -> None:
+    """Medians from a table: 2.366, 6.346 and 14.339; sqrt(3 / 2.366) = 1.126."""
+    assert usual_error(0.02, degrees) == pytest.approx(0.02 * factor, rel=1e-3)
+
+
+def test_an_error_that_is_assumed_is_not_put_right() -> None:
+    assert usual_error(0.02, math.inf) == 0.02
+
+
+def test_the_usual_error_of_a_few_pairs_is_too_small_as_often_as_too_large() -> None:
+    rng, spread, small = random.Random(7), 0.03, 0
+    for _ in range(4000):
+        effect = paired_effect([math.exp(rng.gauss(0, spread)) for _ in range(4)])
+        assert effect is not None
+        small += usual_error(effect.log_error, effect.degrees) < spread / 2
+    assert small / 4000 == pytest.approx(0.5, abs=0.025)
 
 
 def test_a_change_of_the_detectable_size_is_found_four_times_out_of_five() -> None:
@@ -118,7 +140,7 @@ def test_a_change_of_the_detectable_size_is_found_four_times_out_of_five() -> No
         effect = paired_effect([math.exp(one) for one in moved])
         assert effect is not None
         found += effect.p_above(0.02) < 0.025
-    assert 0.72 < found / 2000 < 0.85
+    assert 0.77 < found / 2000 < 0.84
 
 
 def test_the_pairs_that_would_tell_are_enough_with_the_same_noise() -> None:
