@@ -77,6 +77,9 @@ _SCRIPT = replace(SCRIPT, memory_bytes=16 * GIB, context_bytes=400 * MIB, power_
 
 _PICTURES = 8
 
+_WAITED_RATIO = 0.002
+"""Share of a call that waits for a processor on a machine that does nothing else."""
+
 
 def suite(count: int) -> Suite:
     """A suite of ``count`` configurations, which is a key of `AXES`."""
@@ -114,11 +117,13 @@ def record(configuration: Configuration) -> Record:
         else stage_s
         for stage, stage_s in simulated.stages_s.items()
     }
+    samples_s = tuple(map(sum, zip(*stages_s.values(), strict=True)))
     return replace(
         simulated,
         key=configuration.key,
         knobs=dict(knobs),
-        samples_s=tuple(map(sum, zip(*stages_s.values(), strict=True))),
+        samples_s=samples_s,
+        waited_s=tuple(round(_WAITED_RATIO * one, 6) for one in samples_s),
         stages_s=stages_s,
         denoiser_evaluations=_steps(knobs),
         fidelity=_fidelity(configuration),

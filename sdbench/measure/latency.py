@@ -18,6 +18,9 @@ from sdbench.pipelines.base import Call
 from sdbench.results.record import StopReason
 from sdbench.suite.model import Protocol
 
+_WAIT_DIGITS = 6
+"""Microseconds: what is finer would only make records longer."""
+
 
 @dataclass(slots=True)
 class Samples:
@@ -107,7 +110,8 @@ def sample(
             after_ns = device.waited_ns()
             samples.timings.append(timing)
             if before_ns is not None and after_ns is not None:
-                samples.waited_s.append(min((after_ns - before_ns) * 1e-9, timing.wall_s))
+                waited_s = round((after_ns - before_ns) * 1e-9, _WAIT_DIGITS)
+                samples.waited_s.append(min(waited_s, timing.wall_s))
             samples.states.append(device.state())
             samples.span_s = (device.now_ns() - begun_ns) * 1e-9
             samples.stop_reason = _stop_reason(samples, protocol, deadline)
