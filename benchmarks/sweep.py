@@ -130,7 +130,7 @@ _KARRAS = (
 GRIDS = {
     "small": Grid(_SCHEDULERS[:3], (3, 5, 8, 12), (1, 3), 4, 10),
     "medium": Grid(_SCHEDULERS, (4, 6, 8, 10, 13, 16, 20, 25), (1, 2, 3, 4), 8, 10),
-    "large": Grid((*_SCHEDULERS, *_KARRAS, "lms"), tuple(range(2, 18)), (1, 2, 3, 4, 6, 8), 2, 10),
+    "large": Grid((*_SCHEDULERS, *_KARRAS, "lms"), tuple(range(2, 18)), tuple(range(1, 9)), 4, 6),
 }
 
 
