@@ -66,8 +66,8 @@ class Noise:
         accompanied: Configurations beside which another process used the device; None where
             no driver tells, see ``accompanied_reason``.
         accompanied_reason: Why that is not known; None where it is.
-        crowded: Configurations that waited for a processor of the host, since other programs had
-            it, for so long that their times tell of that; None where the system does not tell.
+        crowded: Configurations that waited for a processor for so long that their times tell of
+            it; None where that is not told of any.
         within_ratio: The smallest difference of two medians of one round that their intervals
             show: two intervals of the median half-width that just do not overlap. What differs
             from process to process is not in it, so that it is a lower bound; None without

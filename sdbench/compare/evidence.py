@@ -11,6 +11,7 @@ from statistics import median
 from sdbench.analysis.noise import has_company
 from sdbench.compare.verdict import Verdict
 from sdbench.jsontypes import JsonValue
+from sdbench.results.crowding import crowded_ratio
 from sdbench.results.record import Record, Status
 from sdbench.results.rounds import TIMED_STATUSES
 from sdbench.results.table import accepted_samples
@@ -35,6 +36,7 @@ class Evidence:
         candidate: What the candidate has measured.
         baseline_folder: The baseline's run, which holds its pictures.
         candidate_folder: The candidate's.
+        in_turns: Whether timed calls took turns, so that what else ran met both sides alike.
     """
 
     key: str
@@ -44,6 +46,7 @@ class Evidence:
     candidate: ByRound
     baseline_folder: Path
     candidate_folder: Path
+    in_turns: bool = False
 
     @property
     def shared_rounds(self) -> tuple[int, ...]:
@@ -59,7 +62,7 @@ class Evidence:
         return tuple(
             metric
             for metric in found
-            if any(time_s(record, metric) is not None for record in records)
+            if any(time_s(record, metric, self.in_turns) is not None for record in records)
         )
 
     def time_margin(self, metric: str) -> float | None:
@@ -86,27 +89,33 @@ def records_by_round(records: Iterable[Record]) -> dict[str, dict[int, Record]]:
     return found
 
 
-def is_spoiled(record: Record) -> bool:
-    """Whether its times say more about the device than about the build."""
-    return record.status is Status.UNSTABLE or has_company(record) is True
+def is_spoiled(record: Record, in_turns: bool = False) -> bool:
+    """Whether its times say more about the device than about the build.
+
+    Args:
+        record: The record.
+        in_turns: Whether calls took turns: then both sides waited alike for the processor.
+    """
+    is_crowded = not in_turns and crowded_ratio(record) is not None
+    return record.status is Status.UNSTABLE or has_company(record) is True or is_crowded
 
 
-def time_s(record: Record, metric: str) -> float | None:
+def time_s(record: Record, metric: str, in_turns: bool = False) -> float | None:
     """One process's value of a time: the median over its calls that count, in seconds.
 
     None where it has none that is finite and above 0, or where what it has is spoiled.
     """
-    calls = calls_s(record, metric)
+    calls = calls_s(record, metric, in_turns)
     value = median(calls) if calls else None
     return value if value is not None and 0 < value < math.inf else None
 
 
-def calls_s(record: Record, metric: str) -> Sequence[float]:
+def calls_s(record: Record, metric: str, in_turns: bool = False) -> Sequence[float]:
     """One process's times of each call that counts, in seconds; what happens once is one.
 
     None where what it has is spoiled.
     """
-    if record.status not in TIMED_STATUSES or is_spoiled(record):
+    if record.status not in TIMED_STATUSES or is_spoiled(record, in_turns):
         return ()
     if metric == LATENCY:
         return accepted_samples(record)

@@ -28,24 +28,22 @@ def unfitness(
     Args:
         baseline: The rounds of one side.
         candidate: Those of the other one.
-        in_turns: Whether calls took turns, so that other programs met both sides alike.
+        in_turns: Whether calls took turns, so that both sides waited alike for the processor.
     """
     records = (*baseline, *candidate)
-    spoiled = [record for record in records if is_spoiled(record)]
+    spoiled = [record for record in records if is_spoiled(record, in_turns)]
     if len(spoiled) > TOLERATED_SHARE * len(records):
         of = f"of {count(len(records), 'round')}"
         throttled = sum(record.status is Status.UNSTABLE for record in spoiled)
         accompanied = sum(has_company(record) is True for record in spoiled)
+        crowded = sum(crowded_ratio(record) is not None for record in spoiled)
         if throttled:
             yield f"the device was throttled in {throttled} {of}"
         if accompanied:
             yield f"another process used the device in {accompanied} {of}"
-    crowded = sum(crowded_ratio(record) is not None for record in records)
-    if not in_turns and crowded > TOLERATED_SHARE * len(records):
-        yield (
-            f"other programs had the processor for {CROWDED_RATIO:.0%} of the time or more in "
-            f"{crowded} of {count(len(records), 'round')}"
-        )
+        if crowded and not in_turns:
+            waited = f"for {percent(CROWDED_RATIO)} of their time or more"
+            yield f"calls waited for a processor {waited} in {crowded} {of}"
     clocks = {BASELINE: _clock_mhz(baseline), CANDIDATE: _clock_mhz(candidate)}
     slower, faster = sorted(clocks, key=lambda side: clocks[side] or 0.0)
     slow, fast = clocks[slower], clocks[faster]

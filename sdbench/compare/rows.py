@@ -69,11 +69,11 @@ def times_by_evidence(
 def missing_time(evidence: Evidence, usable: int, measured: int, unit: str) -> str:
     """Why there is no effect of a time."""
     records = (*evidence.baseline.values(), *evidence.candidate.values())
-    spoiled = sum(is_spoiled(record) for record in records)
+    spoiled = sum(is_spoiled(record, evidence.in_turns) for record in records)
     if spoiled:
         return (
-            f"{count(spoiled, 'round')} of {len(records)} spoiled by throttling or by another "
-            f"process on the device, which leaves {count(usable, unit)}"
+            f"{count(spoiled, 'round')} of {len(records)} spoiled by throttling or by what else "
+            f"used the device, which leaves {count(usable, unit)}"
         )
     return f"{count(usable, unit)} of {measured} with a value on both sides: two are needed"
 

@@ -64,6 +64,7 @@ def evidences(job: AbJob, gates: Gates) -> Iterator[Evidence]:
             candidate=candidate,
             baseline_folder=job.baseline.folder,
             candidate_folder=job.candidate.folder,
+            in_turns=job.info.in_turns,
         )
 
 
@@ -84,8 +85,9 @@ def pairs_of(
     pairs = []
     for number in numbers:
         before, after = evidence.baseline[number], evidence.candidate[number]
-        medians_s = time_s(before, metric), time_s(after, metric)
-        ratio = pair_ratio(calls_s(before, metric), calls_s(after, metric), info.in_turns)
+        sides = [(one, metric, info.in_turns) for one in (before, after)]
+        medians_s = [time_s(*side) for side in sides]
+        ratio = pair_ratio(calls_s(*sides[0]), calls_s(*sides[1]), info.in_turns)
         if medians_s[0] is not None and medians_s[1] is not None and ratio is not None:
             pairs.append(TimePair(medians_s[0], medians_s[1], ratio))
     return pairs

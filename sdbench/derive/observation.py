@@ -8,9 +8,8 @@ from dataclasses import dataclass, replace
 from statistics import median
 
 from sdbench.derive.cells import cell_key, loop_key, sampler_key, steps_of
-from sdbench.results.crowding import waited_ratio
 from sdbench.results.record import Record, Status
-from sdbench.results.table import accepted_samples, stage_medians
+from sdbench.results.table import accepted_samples, accepted_waits, stage_medians
 
 DENOISER, SCHEDULER_STEP, OTHER = "denoiser", "scheduler_step", "other"
 """Stages that grow with the steps; all others are passed once."""
@@ -33,7 +32,7 @@ class Observation:
         call_s: One call.
         stages_s: Each stage's total in one call.
         images_per_call: Images of a call.
-        waited_ratio: Share of the call spent waiting for a processor that other programs had.
+        waited_ratio: Share of the call that it waited for a processor.
     """
 
     key: str
@@ -65,21 +64,19 @@ class Observation:
         """Seconds of all stages that are passed once: the same work in all of a cell."""
         return math.fsum(self.fixed_s.values())
 
-    def times(self, factors: Mapping[str, float], waited_ratio: float = 0.0) -> Observation:
+    def scaled(self, factors: Mapping[str, float]) -> Observation:
         """The same with each stage so many times as long, and the call with them."""
         stages_s = {name: factors[name] * seconds for name, seconds in self.stages_s.items()}
         ratio = math.fsum(stages_s.values()) / math.fsum(self.stages_s.values())
-        return replace(
-            self, call_s=self.call_s * ratio, stages_s=stages_s, waited_ratio=waited_ratio
-        )
+        return replace(self, call_s=self.call_s * ratio, stages_s=stages_s)
 
-    @property
-    def unhindered(self) -> Observation:
-        """The same without waiting for a processor, which all stages are taken to share."""
-        if not self.waited_ratio:
+    def waiting(self, waited_ratio: float) -> Observation:
+        """The same if it had waited for this share of the call, which all stages share alike."""
+        waited, wanted = (min(one, MOST_WAITED_RATIO) for one in (self.waited_ratio, waited_ratio))
+        if waited == wanted:
             return self
-        factor = 1 - min(self.waited_ratio, MOST_WAITED_RATIO)
-        return self.times(dict.fromkeys(self.stages_s, factor))
+        factors = dict.fromkeys(self.stages_s, (1 - waited) / (1 - wanted))
+        return replace(self.scaled(factors), waited_ratio=waited_ratio)
 
 
 def observe(record: Record) -> Observation | None:
@@ -101,5 +98,14 @@ def observe(record: Record) -> Observation | None:
         call_s=call_s,
         stages_s=stages_s,
         images_per_call=record.images_per_call,
-        waited_ratio=waited_ratio(record.samples_s, record.waited_s) or 0.0,
+        waited_ratio=_waited_ratio(record),
     )
+
+
+def _waited_ratio(record: Record) -> float:
+    """By what share the median of the calls that count is longer for what they waited."""
+    calls_s, waited_s = accepted_samples(record), accepted_waits(record)
+    if not waited_s:
+        return 0.0
+    worked_s = [call_s - waited for call_s, waited in zip(calls_s, waited_s, strict=True)]
+    return max(0.0, 1 - median(worked_s) / median(calls_s))

@@ -7,7 +7,7 @@ the denoiser is learnt from all cells. Such a control variate (B. L. Nelson, "Co
 remedies", Operations Research 38, 1990) takes out of what was measured what the machine did, and
 leaves what the configuration costs. Where the two have nothing in common, nothing is taken out.
 
-What a call waited for a processor that other programs had is known, and taken out before that.
+What a call waited for a processor is known. Before that it is put at what is usual in the run.
 """
 
 from __future__ import annotations
@@ -31,10 +31,12 @@ class UsualPace:
     """
 
     def __init__(self, observations: Iterable[Observation]) -> None:
+        seen = tuple(observations)
+        self._usual_waited_ratio = median(one.waited_ratio for one in seen) if seen else 0.0
         by_cell: dict[str, list[Observation]] = defaultdict(list)
-        for one in observations:
+        for one in seen:
             if one.shared_s > 0:
-                by_cell[one.cell].append(one.unhindered)
+                by_cell[one.cell].append(one.waiting(self._usual_waited_ratio))
         self._usual_log = {
             cell: median(math.log(one.shared_s) for one in some)
             for cell, some in by_cell.items()
@@ -44,13 +46,13 @@ class UsualPace:
 
     def usual(self, observation: Observation) -> Observation:
         """The observation as it would be at the usual pace; the same where nothing tells that."""
-        observation = observation.unhindered
+        observation = observation.waiting(self._usual_waited_ratio)
         log_shared = self._log_shared(observation)
         if not log_shared:
             return observation
         once = observation.fixed_s
         others = math.exp(-self._elasticity * log_shared)
-        return observation.times(
+        return observation.scaled(
             {
                 name: math.exp(-log_shared) if name in once else others
                 for name in observation.stages_s

@@ -26,6 +26,9 @@ from sdbench.suite.configuration import Configuration
 MOST_MEASURED_SHARE = 0.5
 """A plan that would measure more of all than this saves too little for what it gives up."""
 
+_ENOUGH_SCHEDULERS = 3
+"""Of two that disagree nothing says which one is off."""
+
 
 class BatchKind(Enum):
     """What configurations are measured for."""
@@ -199,7 +202,8 @@ class StagedPlan:
 
         Schedulers are told apart in the few cells in which several of them identify something, and
         there the others hold one that was disturbed in check: only the doubted scheduler is looked
-        at. The other cells rest on one scheduler, which is.
+        at. Cells that rest on one or two, or in which the doubted one tells nothing, are looked at
+        as a whole.
         """
         cells = {one.observation.cell for one in doubted}
         samplers = {one.observation.sampler for one in doubted}
@@ -208,7 +212,9 @@ class StagedPlan:
             here[cell_key(one.knobs)].add(sampler_key(one.knobs))
         for one in self._design.identifying:
             cell, sampler = cell_key(one.knobs), sampler_key(one.knobs)
-            if (sampler in samplers) if len(here[cell]) > 1 else (cell in cells):
+            is_held_in_check = len(here[cell]) >= _ENOUGH_SCHEDULERS and here[cell] & samplers
+            tells_apart = sampler in samplers and len(here[cell]) > 1
+            if tells_apart or (cell in cells and not is_held_in_check):
                 yield one.key
 
     def _closer(self, residual: Residual, state: State) -> tuple[Configuration, ...]:

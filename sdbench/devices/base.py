@@ -113,7 +113,7 @@ class Device(Protocol):
         """The other processes on the device now, each in a clause; none where none is told."""
 
     def waited_ns(self) -> int | None:
-        """Nanoseconds that the calling thread waited for a processor of the host so far.
+        """Nanoseconds that the calling thread waited for a processor so far.
 
-        None where the system does not tell.
+        None where the system does not tell, or where that is not what waiting costs a call.
         """

@@ -98,7 +98,8 @@ class CpuDevice:
         return {}
 
     def waited_ns(self) -> int | None:
-        return waited_ns()
+        """None with several threads, of which some may wait for others of their own."""
+        return waited_ns() if torch.get_num_threads() == 1 else None
 
 
 class _CpuMemoryWatch:

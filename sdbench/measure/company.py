@@ -1,10 +1,10 @@
-"""Remarks on a configuration that was not alone on its device, or on the host's processors."""
+"""Remarks on a configuration that was not alone on its device."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from sdbench.results.crowding import CROWDED_RATIO, waited_ratio
+from sdbench.results.crowding import crowded, waited_ratio
 from sdbench.results.device_memory import DeviceMemory
 from sdbench.results.figure import Origin
 from sdbench.units import MIB, format_bytes
@@ -31,16 +31,16 @@ def company_notes(company: Mapping[int, str]) -> tuple[str, ...]:
 
 
 def crowding_notes(samples_s: Sequence[float], waited_s: Sequence[float]) -> tuple[str, ...]:
-    """That other programs had the processor while samples were taken; nothing where they had not.
+    """That samples waited for a processor; nothing where they did not, or hardly.
 
     Args:
         samples_s: Seconds of every timed call.
         waited_s: For each, seconds that it waited for a processor; empty where that is not told.
     """
-    ratio = waited_ratio(samples_s, waited_s)
-    if ratio is None or ratio < CROWDED_RATIO:
+    ratio = crowded(waited_ratio(samples_s, waited_s))
+    if ratio is None:
         return ()
-    return (f"waited for a processor for {ratio:.0%} of a timed call: other programs had it",)
+    return (f"waited for a processor for {ratio:.0%} of a timed call: something else had it",)
 
 
 def unseen_company_notes(memory: DeviceMemory | None) -> tuple[str, ...]:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import islice, takewhile
 from pathlib import Path
-from typing import Any
 from zipfile import BadZipFile
 
 import numpy as np
@@ -19,11 +19,11 @@ from sdbench.pipelines.base import Call, Solver
 from sdbench.results.fidelity import Subject
 
 MOST_PIXELS_AT_ONCE = 512 * 512
-"""Pictures that have no more pixels than this together are drawn in one pass, which takes no more
-memory than one usual picture of Stable Diffusion."""
+"""Pictures that have no more pixels than this together are drawn in one pass, whose activations
+take no more memory than those of one usual picture of Stable Diffusion."""
 
 MOST_AT_ONCE = 8
-"""More would hardly be faster."""
+"""More would hardly be faster, and each prompt is encoded, too."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,32 +77,56 @@ class Drawing:
             raise ValueError(f"{path} is no drawing: remove it ({error})") from None
 
 
-def draw(call: Call, subjects: Sequence[Subject]) -> Drawing:
-    """Draws each subject, the first one by itself, and after it small pictures several at once."""
-    drawn = list(call.draw(subjects[:1]))
+def draw(
+    call: Call,
+    subjects: Sequence[Subject],
+    most_at_once: int = MOST_AT_ONCE,
+    refused: Callable[[Exception], None] = let_go,
+) -> Drawing:
+    """Draws each subject: the first one by itself, and after it small pictures several at once.
+
+    Several are of one prompt, since some pipelines pad prompts to the longest of a pass, and of a
+    sampler that adds no noise of its own, which may hang on how many pictures a pass draws. A
+    pipeline may take no list of prompts, and memory that lasts for one picture may be too little:
+    where a pass of several fails, all further pictures are drawn one by one.
+
+    Args:
+        call: What draws them.
+        subjects: What is drawn.
+        most_at_once: Pictures of one pass at most.
+        refused: Told of the error of a pass of several.
+    """
+    drawn = list(call.draw(subjects[:1])[:1])
     width, height = drawn[0][0].size
-    at_once = max(1, min(MOST_AT_ONCE, MOST_PIXELS_AT_ONCE // (width * height)))
-    for begin in range(1, len(subjects), at_once):
-        drawn += _together(call, subjects[begin : begin + at_once])
+    at_once = min(most_at_once, MOST_PIXELS_AT_ONCE // (width * height))
+    if call.solver().randomness is not None:
+        at_once = 1
+    waiting = list(subjects[1:])
+    while waiting:
+        group = _next_group(waiting, at_once)
+        if len(group) > 1:
+            try:
+                pictures = call.draw(group)
+            except Exception as error:
+                refused(error)
+                pictures = ()
+            if len(pictures) != len(group):
+                at_once = 1
+                continue
+        else:
+            pictures = call.draw(group)[:1]
+        drawn += pictures
+        del waiting[: len(group)]
     latents = [final_latents for _, final_latents in drawn if final_latents is not None]
+    has_latents = len(latents) == len(drawn)
     return Drawing(
         pictures=np.stack([np.asarray(picture.convert("RGB")) for picture, _ in drawn]),
-        latents=np.stack(latents) if latents else np.zeros(0, np.float32),
+        latents=np.stack(latents) if has_latents else np.zeros(0, np.float32),
         solver=call.solver(),
     )
 
 
-def _together(call: Call, subjects: Sequence[Subject]) -> Sequence[tuple[Any, Any]]:
-    """Pictures in one pass; one by one where that fails.
-
-    A pipeline may take no list of prompts, and memory that lasts for one picture may be too little.
-    """
-    if len(subjects) > 1:
-        try:
-            drawn = call.draw(subjects)
-        except Exception as error:
-            let_go(error)
-        else:
-            if len(drawn) == len(subjects):
-                return drawn
-    return [one for subject in subjects for one in call.draw([subject])]
+def _next_group(waiting: Sequence[Subject], most: int) -> list[Subject]:
+    """The first of those that wait, with those right after it that share its prompt."""
+    same = takewhile(lambda one: one.prompt == waiting[0].prompt, waiting)
+    return list(islice(same, max(1, most)))

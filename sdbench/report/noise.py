@@ -170,12 +170,12 @@ def _disturbances(found: Noise) -> str:
         (found.throttled, "throttled in a timed call"),
         (found.outlying, "with a call far from the median, which counts"),
         (found.accompanied or 0, "with another process on the device"),
-        (found.crowded or 0, "that waited for a processor which other programs had"),
+        (found.crowded or 0, "that waited for a processor for 5 % of a call or more"),
     )
     told = [f"{words}: {number}" for number, words in counted if number]
     nothing = "No configuration was throttled"
     if found.crowded == 0:
-        nothing += ", or waited for a processor which other programs had"
+        nothing += ", or waited for a processor for 5 % of a call or more"
     text = f"Configurations {'; '.join(told)}" if told else nothing
     if found.accompanied is None:
         return f"{text}; {found.accompanied_reason}"

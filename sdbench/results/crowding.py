@@ -1,4 +1,4 @@
-"""Whether other programs took the processor while a configuration was measured."""
+"""Whether a configuration waited for the processor while it was measured."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from statistics import median
 from sdbench.results.record import Record
 
 CROWDED_RATIO = 0.05
-"""Share of a call spent waiting for a processor, from which its time tells of other programs: as
+"""Share of a call spent waiting for a processor, from which its time tells of what else ran: as
 much as the changes that a time is asked about."""
 
 
@@ -26,9 +26,10 @@ def waited_ratio(samples_s: Sequence[float], waited_s: Sequence[float]) -> float
 
 
 def crowded_ratio(record: Record) -> float | None:
-    """The same of a record, where it is so much that its times tell of other programs; else None.
+    """The same of a record, where it is so much that its times tell of what else ran; else None."""
+    return crowded(waited_ratio(record.samples_s, record.waited_s))
 
-    Those were not on the device, but on the host's processors.
-    """
-    ratio = waited_ratio(record.samples_s, record.waited_s)
+
+def crowded(ratio: float | None) -> float | None:
+    """The share that a call waited, where it is `CROWDED_RATIO` or more; else None."""
     return ratio if ratio is not None and ratio >= CROWDED_RATIO else None

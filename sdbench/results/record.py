@@ -84,9 +84,8 @@ class Record:
             own events, pauses between kernels included; empty where it has no clock of its own.
         is_outlier: For each sample, whether it lies more than 10 sigma from the median.
         is_throttled: For each sample, whether the device was throttled.
-        waited_s: For each sample, seconds that the calling thread was ready to run and waited for
-            a processor of the host, since other programs had it; empty where the system does not
-            tell.
+        waited_s: For each sample, seconds for which it was ready to run and waited for a processor;
+            empty where that is not told: it is told of CPUs with one thread, by Linux.
         stop_reason: Why no further sample was taken.
         derived_latency: What its latency is told to be from other configurations, where it was not
             measured since it need not be; None otherwise.

@@ -87,6 +87,12 @@ def accepted_samples(record: Record) -> tuple[float, ...]:
     return _accepted(record, record.samples_s)
 
 
+def accepted_waits(record: Record) -> tuple[float, ...]:
+    """For each of these calls, seconds that it waited for a processor; empty if not told."""
+    told = len(record.waited_s) == len(record.samples_s)
+    return _accepted(record, record.waited_s) if told else ()
+
+
 def _accepted(record: Record, values_s: tuple[float, ...]) -> tuple[float, ...]:
     """Of one value for each timed call, those of the accepted calls."""
     throttled = record.is_throttled

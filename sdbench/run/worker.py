@@ -23,7 +23,8 @@ from sdbench.devices.base import Device
 from sdbench.devices.host_memory import resident_bytes
 from sdbench.errors import SdbenchError
 from sdbench.jsontypes import JsonValue
-from sdbench.measure.drawing import draw
+from sdbench.measure.drawing import MOST_AT_ONCE, draw
+from sdbench.measure.recovery import clear, let_go
 from sdbench.measure.round import failure, measure_round
 from sdbench.measure.turns import AwaitTurn
 from sdbench.pipelines.base import Loader, Pipeline
@@ -214,15 +215,32 @@ class Worker:
             scheduler = self._loaded.pipeline.reference_scheduler()
             configuration = Configuration({**command.knobs, "scheduler": scheduler})
         self._on_phase(DRAWING)
-        drawn = self._draw(self._loaded.pipeline, configuration, command)
-        self._loaded.put_back(drawn.status)
+        is_refused = False
+
+        def refused(error: Exception) -> None:
+            """A pass of several pictures failed, and they are drawn one by one."""
+            nonlocal is_refused
+            is_refused = True
+            traceback.print_exception(error)
+            let_go(error)
+            clear(self._device)
+
+        drawn = self._draw(self._loaded.pipeline, configuration, command, refused)
+        self._loaded.put_back(Status.ERROR if is_refused else drawn.status)
         return replace(drawn, is_spent=self.is_spent)
 
     def _not_drawn(self, failed: Mapping[str, Any]) -> Drawn:
         return Drawn(status=failed["status"], reason=failed["reason"], is_spent=self.is_spent)
 
-    def _draw(self, pipeline: Pipeline, configuration: Configuration, command: Draw) -> Drawn:
+    def _draw(
+        self,
+        pipeline: Pipeline,
+        configuration: Configuration,
+        command: Draw,
+        refused: Callable[[Exception], None],
+    ) -> Drawn:
         name = configuration.key
+        is_compiled = configuration.knobs["compile"] != "off"  # each number of pictures by itself
         try:
             if command.is_shared:
                 located = Configuration(located_knobs(configuration.knobs, self._folder))
@@ -230,7 +248,8 @@ class Worker:
             path = Path(command.folder) / f"{name}.npz"
             if not (command.is_shared and path.exists()):
                 with pipeline.configured(configuration) as call:
-                    drawing = draw(call, command.subjects)
+                    most = 1 if is_compiled else MOST_AT_ONCE
+                    drawing = draw(call, command.subjects, most, refused)
                 path.parent.mkdir(parents=True, exist_ok=True)
                 drawing.save(path)
         except Exception as error:

@@ -50,7 +50,7 @@ def runs(folder: Path, staged: list[Record], exhaustive: list[Record]) -> tuple[
     return found[0], found[1]
 
 
-@pytest.mark.parametrize(("name", "count"), [("small", 48), ("medium", 512), ("large", 1512)])
+@pytest.mark.parametrize(("name", "count"), [("small", 48), ("medium", 512), ("large", 2240)])
 def test_a_grid_is_as_large_as_it_says(
     bench: Mapping[str, ModuleType], tmp_path: Path, name: str, count: int
 ) -> None:

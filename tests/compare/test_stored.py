@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import ab_jobs
@@ -185,9 +186,22 @@ def test_times_beside_other_programs_are_not_trusted(tmp_path: Path) -> None:
     crowded = stored(tmp_path, processes(HALF_AS_FAST, fields={"waited_s": (1.0,) * 6}))
     comparison = compare_runs(before, crowded)
     assert comparison.unfit == (
-        "other programs had the processor for 5% of the time or more in 4 of 8 rounds",
+        "calls waited for a processor for 5.0 % of their time or more in 4 of 8 rounds",
     )
     assert comparison.exit_code == 4
+
+
+def test_a_process_whose_calls_waited_for_the_processor_is_left_out(tmp_path: Path) -> None:
+    before = stored(tmp_path, processes((*STEADY, *STEADY)))
+    after = processes((*STEADY, *STEADY))
+    after[2] = replace(processes((9.0,) * 3)[2], waited_s=(8.0,) * 6)
+    comparison = compare_runs(before, stored(tmp_path, after))
+    latency = comparison.rows[0].finding("latency")
+    assert latency is not None
+    assert latency.effect is not None
+    assert latency.effect.units == 7
+    assert latency.effect.ratio == pytest.approx(1.0, abs=0.01)
+    assert comparison.unfit == ()
 
 
 def test_a_configuration_that_fails_now_and_then_is_not_passed_over(tmp_path: Path) -> None:

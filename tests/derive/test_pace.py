@@ -83,14 +83,20 @@ def test_a_denoiser_that_feels_the_machine_more_is_put_right_too() -> None:
 
 
 def test_what_a_call_waited_for_a_processor_is_taken_out_of_it() -> None:
-    """Other programs had the processor for 60 % of one call: it took 2.5 times as long."""
+    """It waited for 60 % of one call, which took 2.5 times as long."""
     quiet = disturbed(lambda draw: {"all": math.exp(draw.gauss(0, 0.05))})
-    crowded = replace(quiet[3].times(dict.fromkeys(quiet[3].stages_s, 2.5)), waited_ratio=0.6)
+    crowded = replace(quiet[3].scaled(dict.fromkeys(quiet[3].stages_s, 2.5)), waited_ratio=0.6)
     seen = [*quiet[:3], crowded, *quiet[4:]]
     assert off_by(crowded) > 2
     assert UsualPace(seen).usual(crowded).call_s == pytest.approx(
         UsualPace(quiet).usual(quiet[3]).call_s
     )
+
+
+def test_where_all_wait_alike_nothing_is_taken_out() -> None:
+    seen = [replace(one, waited_ratio=0.3) for one in disturbed(lambda draw: {"all": 1.0})]
+    pace = UsualPace(seen)
+    assert [pace.usual(one) for one in seen] == seen
 
 
 def test_a_call_that_only_waited_is_not_taken_for_nothing() -> None:

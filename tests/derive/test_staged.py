@@ -191,6 +191,17 @@ def test_where_many_schedulers_were_measured_a_second_look_is_at_the_doubted_one
     assert {cell_key(one.knobs) for one in again} == {first.home}
 
 
+def test_of_two_schedulers_that_disagree_both_are_looked_at_again() -> None:
+    configurations = grid(schedulers=("euler", "ddim"), steps=tuple(range(2, 26)), batches=(1, 2))
+    first = design(configurations)
+    odd = next(one for one in first.held_out if cell_key(one.knobs) == first.home)
+    machine = Imagined(slower=lambda knobs: 1.5 if knobs == odd.knobs else 1.0)
+    records, _ = carried_out(StagedPlan(configurations), machine)
+    again = [one for one in first.identifying if records[one.key].first_look_s is not None]
+    at_home = {one.knobs["scheduler"] for one in again if cell_key(one.knobs) == first.home}
+    assert at_home == {"euler", "ddim"}
+
+
 def test_what_is_no_line_in_the_steps_is_measured_whole() -> None:
     """One number of steps takes three times as long, and a check falls on it."""
     configurations = grid(steps=(2, 3, 4, 6, 8, 10, 12, 16))

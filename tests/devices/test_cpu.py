@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import torch
 
+from sdbench.devices import processor_wait
 from sdbench.devices.cpu import CpuDevice
 from sdbench.devices.host import cpu_model
 
@@ -17,6 +18,16 @@ def test_its_clock_is_monotonic_and_its_marks_are_that_clock() -> None:
     assert marks == sorted(marks)
     assert device.seconds_between(1_000_000_000, 3_500_000_000) == 2.5
     assert not device.has_own_clock
+
+
+@pytest.mark.skipif(processor_wait.waited_ns() is None, reason="this kernel does not tell")
+def test_what_it_waited_for_a_processor_is_told_with_one_thread_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 1)
+    assert CpuDevice().waited_ns() is not None
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 2)
+    assert CpuDevice().waited_ns() is None
 
 
 def test_memory_is_counted_tensor_by_tensor() -> None:

@@ -37,13 +37,15 @@ def test_a_system_without_the_file_tells_nothing(tmp_path: Path) -> None:
 def test_a_process_that_shares_its_processor_with_another_one_waits() -> None:
     allowed = os.sched_getaffinity(0)
     os.sched_setaffinity(0, {min(allowed)})
-    other = subprocess.Popen([sys.executable, "-c", "while True: pass"])
+    other = None
     try:
+        other = subprocess.Popen([sys.executable, "-c", "while True: pass"])
         before, begun_s = waited_ns(), time.thread_time()
         assert before is not None
         while (waited_ns() or 0) - before < ENOUGH_NS:
             assert time.thread_time() - begun_s < MOST_CPU_S, "it never had to wait"
     finally:
-        other.kill()
-        other.wait()
+        if other is not None:
+            other.kill()
+            other.wait()
         os.sched_setaffinity(0, allowed)

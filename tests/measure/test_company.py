@@ -51,9 +51,9 @@ def test_the_note_of_unseen_company_tells_its_size() -> None:
     assert unseen_company_notes(None) == ()
 
 
-def test_other_programs_on_the_processor_are_told_with_what_they_took() -> None:
+def test_calls_that_waited_for_the_processor_say_how_long() -> None:
     assert crowding_notes((2.0, 2.0, 2.0), (1.0, 0.96, 0.9)) == (
-        "waited for a processor for 48% of a timed call: other programs had it",
+        "waited for a processor for 48% of a timed call: something else had it",
     )
 
 

@@ -38,12 +38,14 @@ class Draughtsman:
     Args:
         pixels: Side of the pictures.
         most: More at once than this are refused.
+        randomness: Why its sampler is random.
     """
 
-    def __init__(self, pixels: int, most: int = 100) -> None:
+    def __init__(self, pixels: int = 64, most: int = 100, randomness: str | None = None) -> None:
         self.asked: list[list[int]] = []
         self._pixels = pixels
         self._most = most
+        self._randomness = randomness
 
     def draw(self, subjects: Sequence[Subject]) -> list[tuple[Any, Any]]:
         self.asked.append([one.seed for one in subjects])
@@ -53,7 +55,14 @@ class Draughtsman:
         return [(Image.new("L", size, one.seed), np.float32([one.seed])) for one in subjects]
 
     def solver(self) -> Solver:
-        return solver()
+        return solver(randomness=self._randomness)
+
+
+def of_one_prompt(count: int) -> list[Subject]:
+    return [Subject("a", seed) for seed in range(count)]
+
+
+ONE_BY_ONE = [[seed] for seed in range(10)]
 
 
 @pytest.mark.parametrize(
@@ -61,29 +70,77 @@ class Draughtsman:
     [
         (64, [[0], [1, 2, 3, 4, 5, 6, 7, 8], [9]]),
         (256, [[0], [1, 2, 3, 4], [5, 6, 7, 8], [9]]),
-        (512, [[number] for number in range(10)]),
-        (1024, [[number] for number in range(10)]),
+        (512, ONE_BY_ONE),
+        (1024, ONE_BY_ONE),
     ],
 )
 def test_small_pictures_are_drawn_several_at_once(pixels: int, asked: list[list[int]]) -> None:
     call: Any = Draughtsman(pixels)
-    drawn = draw(call, [Subject("a", number) for number in range(10)])
+    drawn = draw(call, of_one_prompt(10))
     assert call.asked == asked
     assert drawn.pictures[:, 0, 0, 0].tolist() == list(range(10))
     assert drawn.latents.ravel().tolist() == list(range(10))
 
 
-def test_where_several_at_once_fail_they_are_drawn_one_by_one() -> None:
-    call: Any = Draughtsman(64, most=1)
-    drawn = draw(call, [Subject("a", number) for number in range(4)])
-    assert call.asked == [[0], [1, 2, 3], [1], [2], [3]]
-    assert drawn.pictures[:, 0, 0, 0].tolist() == [0, 1, 2, 3]
+def test_pictures_of_several_prompts_are_never_drawn_in_one_pass() -> None:
+    """Some pipelines pad a prompt to the longest of those beside it."""
+    call: Any = Draughtsman()
+    prompts = ("a", "a", "a", "b", "b", "a")
+    draw(call, [Subject(prompt, seed) for seed, prompt in enumerate(prompts)])
+    assert call.asked == [[0], [1, 2], [3, 4], [5]]
+
+
+def test_what_adds_noise_of_its_own_is_drawn_one_by_one() -> None:
+    call: Any = Draughtsman(randomness="it adds noise")
+    draw(call, of_one_prompt(10))
+    assert call.asked == ONE_BY_ONE
+
+
+def test_a_pass_may_be_limited_to_one_picture() -> None:
+    call: Any = Draughtsman()
+    draw(call, of_one_prompt(10), most_at_once=1)
+    assert call.asked == ONE_BY_ONE
+
+
+def test_where_several_at_once_fail_the_rest_is_drawn_one_by_one() -> None:
+    call: Any = Draughtsman(256, most=1)
+    told: list[Exception] = []
+    drawn = draw(call, of_one_prompt(7), refused=told.append)
+    assert call.asked == [[0], [1, 2, 3, 4], [1], [2], [3], [4], [5], [6]]
+    assert drawn.pictures[:, 0, 0, 0].tolist() == list(range(7))
+    assert [str(error) for error in told] == ["no list of prompts"]
 
 
 def test_what_fails_one_by_one_fails() -> None:
-    call: Any = Draughtsman(64, most=0)
+    call: Any = Draughtsman(most=0)
     with pytest.raises(RuntimeError, match="no list"):
-        draw(call, [Subject("a", 0), Subject("a", 1)])
+        draw(call, of_one_prompt(2))
+
+
+class Generous(Draughtsman):
+    """Gives a picture more than it is asked for."""
+
+    def draw(self, subjects: Sequence[Subject]) -> list[tuple[Any, Any]]:
+        drawn = super().draw(subjects)
+        return [*drawn, drawn[0]]
+
+
+def test_of_more_pictures_than_subjects_the_first_counts() -> None:
+    drawn = draw(Generous(), of_one_prompt(3))  # type: ignore[arg-type]
+    assert drawn.pictures[:, 0, 0, 0].tolist() == [0, 1, 2]
+
+
+class Forgetful(Draughtsman):
+    """Tells the latents of its first picture alone."""
+
+    def draw(self, subjects: Sequence[Subject]) -> list[tuple[Any, Any]]:
+        drawn = super().draw(subjects)
+        return drawn if len(self.asked) == 1 else [(picture, None) for picture, _ in drawn]
+
+
+def test_latents_of_some_pictures_alone_are_left_out() -> None:
+    drawn = draw(Forgetful(), of_one_prompt(3))  # type: ignore[arg-type]
+    assert drawn.latents.size == 0
 
 
 def test_a_drawing_is_read_as_it_was_written(tmp_path: Path) -> None:

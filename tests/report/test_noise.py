@@ -80,8 +80,8 @@ def test_what_was_not_measured_like_the_others_is_marked(tmp_path):
     ]
     assert found.sentences[-1] == (
         "Configurations unstable, since most calls were throttled: 1; throttled in a timed call: "
-        "2; with a call far from the median, which counts: 1; that waited for a processor which "
-        "other programs had: 1; no driver told who else used the device."
+        "2; with a call far from the median, which counts: 1; that waited for a processor for 5 % "
+        "of a call or more: 1; no driver told who else used the device."
     )
 
 
@@ -101,5 +101,5 @@ def test_a_run_in_which_nothing_waited_for_a_processor_says_so(tmp_path):
     found = shown(tmp_path, [record(samples_s=around(1.0), fields={"waited_s": (0.0,) * 6})])
     assert found is not None
     assert found.sentences[-1].startswith(
-        "No configuration was throttled, or waited for a processor which other programs had"
+        "No configuration was throttled, or waited for a processor for 5 % of a call or more"
     )

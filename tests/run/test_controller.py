@@ -285,7 +285,7 @@ def test_a_configuration_beside_other_programs_says_so(
     crowded = [record for record in records if record.knobs["steps"] == 4]
     assert [record.status for record in crowded] == [Status.OK] * 2
     assert all(
-        note == "waited for a processor for 50% of a timed call: other programs had it"
+        note == "waited for a processor for 50% of a timed call: something else had it"
         for record in crowded
         for note in record.notes
     )

@@ -181,6 +181,47 @@ def test_a_failed_drawing_drops_a_pipeline_that_keeps_memory_and_spends_no_worke
     assert not drawn.is_spent
 
 
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Pictures of each pass of drawing; more than one at once run out of memory and leave some."""
+    passes: list[int] = []
+    one_by_one = SimulatedCall.draw
+
+    def exhausted(call: Any, subjects: Any) -> Any:
+        passes.append(len(subjects))
+        if len(subjects) == 1:
+            return one_by_one(call, subjects)
+        call._weights.cache = call._device.hold(64 * MIB)
+        raise call._device.out_of_memory(GIB)
+
+    monkeypatch.setattr(SimulatedCall, "draw", exhausted)
+    return passes
+
+
+def drawn_by(worker: Worker, folder: Path, **knobs: Any) -> Status:
+    configuration = Configuration.of({"pipeline": PIPELINE, "steps": 2, **knobs})
+    subjects = tuple(Subject(prompt="a", seed=seed) for seed in range(4))
+    command = Draw(
+        knobs=configuration.knobs, subjects=subjects, folder=str(folder), is_shared=False
+    )
+    return worker.draw(command).status
+
+
+def test_pictures_that_do_not_fit_together_are_drawn_one_by_one_and_leave_nothing(
+    worker: Worker, tmp_path: Path, asked: list[int]
+) -> None:
+    assert drawn_by(worker, tmp_path) is Status.OK
+    assert asked == [1, 3, 1, 1, 1]
+    assert measured(worker).load_s is not None, "the pipeline that kept memory is still in use"
+
+
+def test_a_compiled_pipeline_draws_one_by_one(
+    worker: Worker, tmp_path: Path, asked: list[int]
+) -> None:
+    assert drawn_by(worker, tmp_path, compile="default") is Status.OK
+    assert asked == [1, 1, 1, 1]
+
+
 def test_the_peak_of_loading_is_that_of_the_round_that_loaded(worker: Worker) -> None:
     assert measured(worker).load_peak_allocated_bytes.value == 3 * GIB
     second = measured(worker, steps=3).load_peak_allocated_bytes
