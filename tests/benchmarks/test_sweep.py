@@ -64,6 +64,34 @@ def test_a_grid_is_as_large_as_it_says(
     assert load_suite(file).fidelity is None
 
 
+def test_a_sample_is_of_the_grid_s_own_configurations(
+    bench: Mapping[str, ModuleType], tmp_path: Path
+) -> None:
+    grid = bench["sweep"].GRIDS["small"]
+    whole, part = tmp_path / "whole.yaml", tmp_path / "part.yaml"
+    whole.write_text(grid.suite(True), encoding="utf-8")
+    every = configurations(load_suite(whole))
+    part.write_text(grid.sample([one.knobs for one in every[5:9]]), encoding="utf-8")
+    suite = load_suite(part)
+    assert [one.key for one in configurations(suite)] == [one.key for one in every[5:9]]
+    assert suite.fidelity is None
+
+
+def test_a_sample_that_was_measured_is_read_and_held_against_what_was_derived(
+    bench: Mapping[str, ModuleType], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Derived 3 s within 5 %, measured 3.3 and 3.03 s: one of the two holds."""
+    staged, _ = runs(tmp_path, [told(3.0, steps=6), told(3.0, steps=8)], [])
+    place = tmp_path / "sample" / "sweep"
+    place.mkdir(parents=True)
+    factories.run(place, [measured(3.3, steps=6), measured(3.03, steps=8)])
+    (tmp_path / "sample" / "wall.json").write_text('{"wall_s": 1.0}', encoding="utf-8")
+    sweep = bench["sweep"]
+    found = sweep.measured_soon(staged, sweep.GRIDS["small"], tmp_path / "sample")
+    assert (found.count, found.held) == (2, 1)
+    assert "50.0% of the intervals hold it" in capsys.readouterr().out
+
+
 def test_a_common_drift_is_no_error_of_what_is_derived(
     bench: Mapping[str, ModuleType], tmp_path: Path
 ) -> None:
