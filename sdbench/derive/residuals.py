@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 
+from sdbench.derive.design import LEAST_HELD_OUT
 from sdbench.derive.latency import LatencyModel, tells_its_own
 from sdbench.derive.observation import Observation
 from sdbench.jsontypes import JsonValue
@@ -76,17 +77,47 @@ def residuals(
     return tuple(found)
 
 
-def interval_factor(found: Sequence[Residual]) -> float | None:
+def single_errors(
+    found: Sequence[Residual], held_out: Iterable[str], first_looks_s: Mapping[str, float]
+) -> list[float]:
+    """How far single measurements of any configuration lie from what is derived, as logarithms.
+
+    Only what was held out by its key alone tells that: the best ones were chosen for what was
+    derived of them. A measurement that was repeated since it was in doubt counts as it was at
+    first, for a doubtful moment may come upon any other. Where fewer than `LEAST_HELD_OUT` of the
+    held-out ones check the model, all that do are taken.
+
+    Args:
+        found: The residuals.
+        held_out: Keys of what was held out.
+        first_looks_s: Seconds of a call at first of what was measured once more, by key.
+    """
+    wanted = set(held_out)
+    singles = {
+        one.observation.key: one.log_ratio
+        + math.log(
+            first_looks_s.get(one.observation.key, one.observation.call_s) / one.observation.call_s
+        )
+        for one in found
+    }
+    drawn = [log_ratio for key, log_ratio in singles.items() if key in wanted]
+    return drawn if len(drawn) >= LEAST_HELD_OUT else list(singles.values())
+
+
+def interval_factor(errors: Sequence[float]) -> float | None:
     """The factor by which a derived latency may be off either way, at `CONFIDENCE`.
 
-    exp(t s), s being the root mean square of the residuals and t Student's quantile of as many
-    degrees of freedom as there are residuals. None for fewer than two.
+    exp(t s), s being the root mean square of the errors and t Student's quantile of as many
+    degrees of freedom as there are errors. None for fewer than two.
+
+    Args:
+        errors: Logarithms, see `single_errors`.
     """
-    if len(found) < 2:
+    if len(errors) < 2:
         return None
-    square = math.fsum(one.log_ratio**2 for one in found) / len(found)
+    square = math.fsum(log_ratio**2 for log_ratio in errors) / len(errors)
     spread = max(math.sqrt(square), LEAST_ERROR)
-    return math.exp(_t_quantile(1 - (1 - CONFIDENCE) / 2, len(found)) * spread)
+    return math.exp(_t_quantile(1 - (1 - CONFIDENCE) / 2, len(errors)) * spread)
 
 
 def suspicious(found: Sequence[Residual]) -> tuple[Residual, ...]:

@@ -14,7 +14,13 @@ from sdbench.derive.cells import cell_key, sampler_key, steps_of
 from sdbench.derive.design import design
 from sdbench.derive.latency import Expected
 from sdbench.derive.memory import derived_peaks
-from sdbench.derive.residuals import CONFIDENCE, Residual, interval_factor, suspicious
+from sdbench.derive.residuals import (
+    CONFIDENCE,
+    Residual,
+    interval_factor,
+    single_errors,
+    suspicious,
+)
 from sdbench.derive.state import State
 from sdbench.knobs.registry import KNOBS, describe, varying_knobs
 from sdbench.results.derived import DerivedLatency
@@ -112,7 +118,7 @@ class StagedPlan:
             records: What was measured, by key.
         """
         state = State(records, self._checking)
-        factor = interval_factor(state.residuals)
+        factor = self._interval_factor(state)
         found = {}
         for one in self._all:
             if one.key in state.measured:
@@ -143,7 +149,7 @@ class StagedPlan:
         unexplained = [abs(math.expm1(one.log_unexplained)) for one in state.residuals]
         if len(errors) < 2:
             return ("too few configurations checked what follows from others: nothing was derived",)
-        factor = interval_factor(state.residuals)
+        factor = self._interval_factor(state)
         assert factor is not None
         told = [
             f"{len(errors)} measured configurations were derived from the others too, as a check: "
@@ -160,6 +166,10 @@ class StagedPlan:
                 f"others do not explain these, which are measured closer: {'; '.join(named)}"
             )
         return tuple(told)
+
+    def _interval_factor(self, state: State) -> float | None:
+        held_out = [one.key for one in self._design.held_out]
+        return interval_factor(single_errors(state.residuals, held_out, state.first_looks_s))
 
     @cached_property
     def _checking(self) -> frozenset[str]:

@@ -53,6 +53,15 @@ class State:
         return residuals(self.observations, knobs, self._checking)
 
     @cached_property
+    def first_looks_s(self) -> dict[str, float]:
+        """Seconds of a call at first, of what was measured once more, by key."""
+        return {
+            key: one.first_look_s
+            for key, one in self.measured.items()
+            if one.first_look_s is not None and one.first_look_s > 0
+        }
+
+    @cached_property
     def disturbed(self) -> tuple[str, ...]:
         """Keys of what others do not explain, or the machine was at an unusual pace for."""
         paces = {
