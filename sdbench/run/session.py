@@ -97,23 +97,26 @@ def run_suite(
                 writer = RunWriter.resume(earlier.folder)
             controller.logs_folder = move_logs(logs, writer.folder)
             done = len(work.planned) - len(work.missing)
-            listener.begun(writer.folder, ready.device, len(work.planned), done)
-            if work.why_exhaustive is not None and work.missing:
-                listener.note(work.why_exhaustive)
-            with writer:
-                drawings, judge = judge_for(order, controller, writer.folder, listener)
-                site = Site(
-                    controller=controller,
-                    writer=writer,
-                    judge=judge,
-                    complete=lambda item, one: judge.complete(item, work.expected.added(one)),
-                    listener=listener,
-                    budget=Budget(order.budget_s, staging.clock) if staging else Budget(),
-                )
-                try:
-                    stopped = _measure(order, work, site, leaders, staging)
-                finally:
-                    drawings.clear()
+            try:
+                listener.begun(writer.folder, ready.device, len(work.planned), done)
+                if work.why_exhaustive is not None and work.missing:
+                    listener.note(work.why_exhaustive)
+                with writer:
+                    drawings, judge = judge_for(order, controller, writer.folder, listener)
+                    site = Site(
+                        controller=controller,
+                        writer=writer,
+                        judge=judge,
+                        complete=lambda item, one: judge.complete(item, work.expected.added(one)),
+                        listener=listener,
+                        budget=Budget(order.budget_s, staging.clock) if staging else Budget(),
+                    )
+                    try:
+                        stopped = _measure(order, work, site, leaders, staging)
+                    finally:
+                        drawings.clear()
+            except KeyboardInterrupt:  # before the first measurement, or after the last one
+                stopped = "interrupted"
             return Outcome(writer.folder, stopped)
     finally:
         shutil.rmtree(logs, ignore_errors=True)

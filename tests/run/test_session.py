@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from launchers import KeptLauncher
@@ -40,6 +41,25 @@ def test_a_run_folder_names_the_device_and_holds_the_plan(
     assert run.info.planned_keys == tuple(record.key for record in run.records)
     assert run.missing_keys == ()
     assert (outcome.folder / "logs" / "worker-1.log").exists()
+
+
+class Interrupted(Recorder):
+    """Meets with Ctrl-C as soon as it is told of the run's folder."""
+
+    def begun(self, *told: Any) -> None:
+        super().begun(*told)
+        raise KeyboardInterrupt
+
+
+def test_an_interrupt_before_the_first_measurement_leaves_a_run_to_go_on_with(
+    order: Callable[..., Order], forked: KeptLauncher, recorder: Recorder
+) -> None:
+    """It ended with "interrupted" alone, and did not say how to go on."""
+    outcome = run_suite(order(), forked, Interrupted())
+    assert outcome.stopped == "interrupted"
+    assert read_run(outcome.folder).records == ()
+    run_suite(order(resume=True), forked, recorder)
+    assert read_run(outcome.folder).missing_keys == ()
 
 
 def test_resume_measures_what_is_missing_and_nothing_else(
