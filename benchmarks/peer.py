@@ -23,6 +23,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -196,11 +197,14 @@ def _shared(job: Job, knobs: Mapping[str, Any]) -> tuple[Any, ...]:
 def timed(command: Sequence[str], folder: Path) -> float:
     """Seconds that a command takes from its start to its end.
 
+    Python may keep what it compiles: else each start would compile anew, and the peer starts most.
+
     Raises:
         SystemExit: It failed.
     """
     log = folder / "log.txt"
     environment = {**os.environ, "HF_HUB_OFFLINE": "1"}
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)
     started_s = time.perf_counter()
     with log.open("w", encoding="utf-8") as out:
         ended = subprocess.run(
@@ -246,7 +250,10 @@ def report(peer: Taken | None, ours: Taken, floor: Taken) -> None:
 def peer_python(given: str | None) -> str:
     """The interpreter of the peer's environment, which is made where none is given."""
     if given is not None:
-        return given
+        found = shutil.which(given)
+        if found is None:
+            sys.exit(f"--peer-python {given}: there is no such program")
+        return str(Path(found).absolute())  # it is called in another folder
     folder = _HERE.parent / "build" / "peer-venv"
     python = folder / "bin" / "python"
     if not python.exists():

@@ -85,6 +85,13 @@ def _devices(context: click.Context, parameter: click.Parameter, raw: str | None
     "joins them.",
 )
 @click.option(
+    "--led",
+    "is_led",
+    is_flag=True,
+    hidden=True,
+    help="With --shard: what started this joins the shards and goes on with them: do not say how.",
+)
+@click.option(
     "--memory-limit",
     "memory_limit_bytes",
     type=Quantity("size", parse_bytes),
@@ -148,6 +155,7 @@ def run(
     devices: tuple[str, ...] | None,
     is_neighbour_checked: bool,
     shard: Shard | None,
+    is_led: bool,
     memory_limit_bytes: int | None,
     is_predicted: bool,
     plan: str | None,
@@ -234,13 +242,14 @@ def run(
         how = how_measured(measured, measurements(measured), advice)
         click.echo(f"\n{advice_text(advice, columns(), how)}")
     click.echo(f"{state.summary}\nresults: {outcome.folder}")
-    if shard is not None:
+    if shard is not None and not is_led:
         runs = shlex.quote(str(outcome.folder.parent))
         click.echo(f"once all shards are measured, join them with: sdbench merge {runs}")
     if report_path is not None:
         click.echo(f"report: {report_path}")
     if outcome.stopped is not None:
-        click.echo(f"{outcome.stopped}; go on with: {_resuming_command()}", err=True)
+        how_to_go_on = "" if is_led else f"; go on with: {_resuming_command()}"
+        click.echo(f"{outcome.stopped}{how_to_go_on}", err=True)
     if outcome.stopped is not None or not state.is_complete:
         raise click.exceptions.Exit(3)
 

@@ -153,7 +153,7 @@ class Lane:
     @property
     def arguments(self) -> list[str]:
         """What its command line has beside what all have."""
-        return ["--device", self.device, "--shard", str(self.shard)]
+        return ["--device", self.device, "--shard", str(self.shard), "--led"]
 
     def start(self, arguments: Sequence[str]) -> IO[bytes]:
         """Starts its command line in a session of its own, so that Ctrl-C does not reach it.

@@ -99,10 +99,10 @@ def sample(
     with call.observed(marks):
         while True:
             if await_turn is not None:
-                waits_from_ns = device.now_ns()
+                asked_ns = device.now_ns()
                 samples.stop_reason = await_turn(samples.stop_reason)
-                waited_ns = device.now_ns() - waits_from_ns
-                begun_ns, deadline = begun_ns + waited_ns, deadline.later_by(waited_ns)
+                until_turn_ns = device.now_ns() - asked_ns
+                begun_ns, deadline = begun_ns + until_turn_ns, deadline.later_by(until_turn_ns)
             if samples.stop_reason is not None:
                 break
             before_ns = device.waited_ns()

@@ -99,22 +99,10 @@ def run_suite(
             done = len(work.planned) - len(work.missing)
             try:
                 listener.begun(writer.folder, ready.device, len(work.planned), done)
-                if work.why_exhaustive is not None and work.missing:
-                    listener.note(work.why_exhaustive)
                 with writer:
-                    drawings, judge = judge_for(order, controller, writer.folder, listener)
-                    site = Site(
-                        controller=controller,
-                        writer=writer,
-                        judge=judge,
-                        complete=lambda item, one: judge.complete(item, work.expected.added(one)),
-                        listener=listener,
-                        budget=Budget(order.budget_s, staging.clock) if staging else Budget(),
+                    stopped = _carry_out(
+                        order, work, controller, writer, listener, leaders, staging
                     )
-                    try:
-                        stopped = _measure(order, work, site, leaders, staging)
-                    finally:
-                        drawings.clear()
             except KeyboardInterrupt:  # before the first measurement, or after the last one
                 stopped = "interrupted"
             return Outcome(writer.folder, stopped)
@@ -182,6 +170,33 @@ def _work(
         staged=staged,
         why_exhaustive=why_exhaustive,
     )
+
+
+def _carry_out(
+    order: Order,
+    work: _Work,
+    controller: Controller,
+    writer: RunWriter,
+    listener: RunListener,
+    leaders: Leaders | None,
+    staging: Staging | None,
+) -> str | None:
+    """Measures, and judges pictures meanwhile; why it ended early, or None."""
+    if work.why_exhaustive is not None and work.missing:
+        listener.note(work.why_exhaustive)
+    drawings, judge = judge_for(order, controller, writer.folder, listener)
+    site = Site(
+        controller=controller,
+        writer=writer,
+        judge=judge,
+        complete=lambda item, one: judge.complete(item, work.expected.added(one)),
+        listener=listener,
+        budget=Budget(order.budget_s, staging.clock) if staging else Budget(),
+    )
+    try:
+        return _measure(order, work, site, leaders, staging)
+    finally:
+        drawings.clear()
 
 
 def _measure(

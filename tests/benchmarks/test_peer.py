@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import sys
 from pathlib import Path
 from types import ModuleType
 
@@ -90,3 +91,15 @@ def test_of_several_rounds_the_middle_one_counts(peer: ModuleType) -> None:
 def test_a_command_that_fails_ends_the_bench(peer: ModuleType, tmp_path: Path) -> None:
     with pytest.raises(SystemExit, match="ended with exit code 2"):
         peer.timed(["sh", "-c", "exit 2"], tmp_path)
+
+
+def test_the_peers_interpreter_is_found_from_wherever_it_is_called(
+    peer: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    python = Path("venv/python")
+    python.parent.mkdir()
+    python.symlink_to(sys.executable)
+    assert peer.peer_python("venv/python") == str(tmp_path / python), "as it is: not what it links"
+    with pytest.raises(SystemExit, match="there is no such program"):
+        peer.peer_python("venv/other")

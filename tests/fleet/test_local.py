@@ -145,8 +145,8 @@ def test_every_line_has_its_device_before_it_and_every_lane_its_shard() -> None:
     both = lanes("cuda:0", "cuda:1")
     assert run_lanes(both, ["pass"], said.append) is False
     assert sorted(said) == [
-        "[cuda:0] pass --device cuda:0 --shard 1/2",
-        "[cuda:1] pass --device cuda:1 --shard 2/2",
+        "[cuda:0] pass --device cuda:0 --shard 1/2 --led",
+        "[cuda:1] pass --device cuda:1 --shard 2/2 --led",
     ]
     assert [lane.exit_code for lane in both] == [0, 0]
 
